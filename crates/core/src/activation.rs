@@ -1,0 +1,57 @@
+use crate::Real;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use std::fmt::Debug;
+
+/// A function of each row without parameters, as wide out as in: ReLU, softmax.
+///
+/// All shapes are (rows, width). Rows do not see each other.
+///
+/// ```
+/// use chainrule_core::Activation;
+/// use ndarray::{ArrayView2, ArrayViewMut2, Zip, array};
+///
+/// /// y = x², so dx = 2x · dy
+/// #[derive(Debug)]
+/// struct Square;
+///
+/// impl Activation<f64> for Square {
+///     fn name(&self) -> &'static str {
+///         "square"
+///     }
+///     fn forward(&self, x: ArrayView2<f64>, y: ArrayViewMut2<f64>) {
+///         Zip::from(y).and(x).for_each(|y, x| *y = x * x);
+///     }
+///     fn backward(&self, x: ArrayView2<f64>, _y: ArrayView2<f64>, dy: ArrayView2<f64>, dx: ArrayViewMut2<f64>) {
+///         Zip::from(dx).and(x).and(dy).for_each(|dx, x, dy| *dx = 2.0 * x * dy);
+///     }
+/// }
+///
+/// let x = array![[1.0, -3.0]];
+/// assert_eq!(Square.output(x.view()), array![[1.0, 9.0]]);
+/// let check = chainrule_core::check_activation(&Square, x.view());
+/// assert!(check.error() < 1e-8, "{check}");
+/// ```
+pub trait Activation<F: Real>: Debug + Send + Sync {
+    /// The field's name for it, in lower case.
+    fn name(&self) -> &'static str;
+
+    /// y ← f(x)
+    fn forward(&self, x: ArrayView2<F>, y: ArrayViewMut2<F>);
+
+    /// Of [`Activation::forward`]: dx ← (∂y/∂x)ᵀ dy, where y = f(x) is what forward wrote.
+    fn backward(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>);
+
+    /// f(x) in a new array.
+    fn output(&self, x: ArrayView2<F>) -> Array2<F> {
+        let mut y = Array2::zeros(x.raw_dim());
+        self.forward(x, y.view_mut());
+        y
+    }
+
+    /// (∂y/∂x)ᵀ dy in a new array.
+    fn input_gradient(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>) -> Array2<F> {
+        let mut dx = Array2::zeros(x.raw_dim());
+        self.backward(x, y, dy, dx.view_mut());
+        dx
+    }
+}

@@ -1,0 +1,210 @@
+use thiserror::Error;
+
+/// What a caller can get wrong, each with the place, what was expected and what was found.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A matrix has the wrong number of columns.
+    #[error("{place}: expected {expected} columns, found {found}")]
+    Width {
+        /// What was being read, for example `"inputs"`.
+        place: &'static str,
+        /// Columns that the network takes.
+        expected: usize,
+        /// Columns that it was given.
+        found: usize,
+    },
+
+    /// A matrix or list has the wrong number of rows.
+    #[error("{place}: expected {expected} rows, found {found}")]
+    RowCount {
+        /// What was being read, for example `"targets"`.
+        place: &'static str,
+        /// Rows that were needed.
+        expected: usize,
+        /// Rows that were given.
+        found: usize,
+    },
+
+    /// There is not a single row where at least one is needed.
+    #[error("{place}: there are no rows, expected at least one")]
+    Empty {
+        /// What was empty, for example `"training rows"`.
+        place: &'static str,
+    },
+
+    /// A row index is beyond the last row.
+    #[error("{place}: row {row} was asked for, but there are {rows} rows")]
+    RowOutOfRange {
+        /// What was being read.
+        place: &'static str,
+        /// The index asked for.
+        row: usize,
+        /// The number of rows there are.
+        rows: usize,
+    },
+
+    /// A class index is not smaller than the number of classes.
+    #[error("targets: the label of row {row} is {label}, expected 0 to {}", .classes.saturating_sub(1))]
+    LabelOutOfRange {
+        /// Row of the label.
+        row: usize,
+        /// The label found.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+
+    /// A target probability is not between 0 and 1.
+    #[error("targets: row {row} gives class {class} the probability {value}, expected 0 to 1")]
+    NotAProbability {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        class: usize,
+        /// The value found.
+        value: f64,
+    },
+
+    /// The probabilities of a target row do not sum to 1.
+    #[error("targets: the probabilities of row {row} sum to {sum}, expected 1")]
+    NotADistribution {
+        /// The row.
+        row: usize,
+        /// The sum found.
+        sum: f64,
+    },
+
+    /// An input is NaN or infinite.
+    #[error("{place}: row {row}, column {column} holds {value}, expected a finite number")]
+    NotFinite {
+        /// What was being read.
+        place: &'static str,
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        column: usize,
+        /// The value found: NaN or an infinity.
+        value: f64,
+    },
+
+    /// A hyper-parameter is outside its range.
+    #[error("{name} is {value}, expected {expected}")]
+    Setting {
+        /// Name of the setting, for example `"learning_rate"`.
+        name: &'static str,
+        /// The range in words, for example `"a finite number above 0"`.
+        expected: &'static str,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A network has no layers.
+    #[error("network: there are no layers, expected at least one")]
+    NoLayers,
+
+    /// A layer has no inputs or no outputs.
+    #[error("network: layer {layer} ({name}) is {inputs} wide in and {outputs} out, expected at least 1")]
+    ZeroWidth {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// Inputs of the layer.
+        inputs: usize,
+        /// Outputs of the layer.
+        outputs: usize,
+    },
+
+    /// A layer takes another number of columns than the one before it gives.
+    #[error(
+        "network: layer {layer} ({name}) takes {found} columns, expected {expected} from the layer before"
+    )]
+    LayerWidth {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// Columns that the layer before gives.
+        expected: usize,
+        /// Columns that this layer takes.
+        found: usize,
+    },
+
+    /// A network is too large for this machine's addresses.
+    #[error("network: layer {layer} ({name}) has more parameters than this machine can address")]
+    TooLarge {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+    },
+
+    /// A classifier was given another number of class names than it has classes.
+    #[error("class names: expected {expected}, one for each class, found {found}")]
+    ClassNames {
+        /// Number of classes.
+        expected: usize,
+        /// Number of names.
+        found: usize,
+    },
+
+    /// A buffer (parameters, gradient) has the wrong length.
+    #[error("{place}: expected {expected} numbers, found {found}")]
+    Length {
+        /// What the buffer holds.
+        place: &'static str,
+        /// Numbers needed.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
+
+    /// A tape or scratch was made for a network of other widths.
+    #[error("{place}: it was made for layer widths {found:?}, expected {expected:?}")]
+    OtherNetwork {
+        /// `"tape"` or `"scratch"`.
+        place: &'static str,
+        /// Widths of this network: its inputs, then each layer's outputs.
+        expected: Vec<usize>,
+        /// Widths of the network that the tape was made for.
+        found: Vec<usize>,
+    },
+
+    /// A tape has fewer rows than the batch.
+    #[error("{place}: it holds {capacity} rows, expected room for {rows}")]
+    Capacity {
+        /// `"tape"` or `"scratch"`.
+        place: &'static str,
+        /// Rows that it can hold.
+        capacity: usize,
+        /// Rows that it was given.
+        rows: usize,
+    },
+
+    /// Training left the finite numbers.
+    #[error(
+        "training: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number; try a smaller learning rate"
+    )]
+    Diverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Batch within the epoch, from 1.
+        batch: usize,
+        /// The loss found.
+        loss: f64,
+    },
+
+    /// The operating system gave no threads.
+    #[error("threads: {count} could not be started")]
+    Threads {
+        /// Threads asked for.
+        count: usize,
+        /// What the thread pool said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A user's source of rows failed.
+    #[error("reading rows failed")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,60 @@
+use crate::{Block, Head, ParameterSpec, Random, Real};
+use ndarray::{ArrayView2, ArrayViewMut2};
+use std::fmt::Debug;
+
+/// What a layer's forward read and wrote, kept for its backward.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a, F> {
+    /// The inputs, (rows, inputs).
+    pub x: ArrayView2<'a, F>,
+    /// The outputs, (rows, outputs).
+    pub y: ArrayView2<'a, F>,
+}
+
+/// A function of rows, y = f(x; θ), with parameters θ in a slice that it does not own.
+///
+/// Rows do not see each other, so a network may cut a batch into tiles of rows, run them on any number of threads,
+/// and come to the same bits. `parameters` is always this layer's part of the network's flat buffer: its parameters one
+/// after the other, each row-major, in the order of [`Layer::parameters`].
+pub trait Layer<F: Real>: Debug + Send + Sync {
+    /// The field's name for this kind of layer, in lower case.
+    fn name(&self) -> &'static str;
+
+    /// (inputs, outputs): columns of x and of y.
+    fn width(&self) -> (usize, usize);
+
+    /// Names and shapes of the parameters; none by default.
+    fn parameters(&self) -> &[ParameterSpec] {
+        &[]
+    }
+
+    /// Fills the parameters with their first values: a function of `random` alone. Called only for a layer that has some.
+    fn initialize(&self, parameters: &mut [F], random: Random) {
+        let _ = random;
+        parameters.fill(F::zero());
+    }
+
+    /// y ← f(x; θ). x is (rows, inputs), y is (rows, outputs).
+    fn forward(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>);
+
+    /// Of [`Layer::forward`], for the inputs: dx ← (∂y/∂x)ᵀ dy. dx is (rows, inputs), dy is (rows, outputs).
+    ///
+    /// A network calls it tile by tile, and not at all for its first layer.
+    fn backward_input(&self, parameters: &[F], kept: Kept<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>);
+
+    /// Of [`Layer::forward`], for the parameters: dblock ← (∂y/∂θ_block)ᵀ dy, summed over all rows of the batch.
+    ///
+    /// `dblock` has the shape of the block, (block rows, parameter columns), and arbitrary contents.
+    ///
+    /// # Panics
+    /// The default does, as it belongs to a layer without parameters.
+    fn backward_parameters(&self, block: &Block, kept: Kept<F>, dy: ArrayView2<F>, dblock: ArrayViewMut2<F>) {
+        let _ = (kept, dy, dblock);
+        panic!("layer {} lists a parameter for {block:?} but has no backward_parameters", self.name());
+    }
+
+    /// The activation that this layer is, if a loss may take over its backward pass (see [`Head`]); none by default.
+    fn head(&self) -> Option<Head> {
+        None
+    }
+}

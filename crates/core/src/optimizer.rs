@@ -1,0 +1,30 @@
+use crate::{Error, Real};
+use std::fmt::Debug;
+
+/// The most running averages per parameter that an optimiser may keep.
+pub const MAX_MOMENTS: usize = 3;
+
+/// The moments of a run of parameters, each as long as the run; those beyond [`Optimizer::moments`] are empty.
+pub type Moments<'a, F> = [&'a mut [F]; MAX_MOMENTS];
+
+/// A rule that moves parameters against their gradient, number by number.
+///
+/// The rule holds only its settings; step count and moments belong to whoever trains (they are saved with a
+/// checkpoint), in buffers laid out like the parameters. So a step may be taken on any run of the flat buffer, in any
+/// order and on any thread, with the same bits.
+pub trait Optimizer<F: Real>: Debug + Send + Sync {
+    /// The field's name for it, in lower case.
+    fn name(&self) -> &'static str;
+
+    /// How many moments it keeps per parameter: 0 for plain gradient descent, 2 for Adam; at most [`MAX_MOMENTS`].
+    fn moments(&self) -> usize;
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the one that is out of range.
+    fn check(&self) -> Result<(), Error>;
+
+    /// One step on a run of parameters. `step` counts from 0; all slices have the same length. Moments start at 0.
+    fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>);
+}

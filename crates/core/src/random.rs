@@ -1,0 +1,128 @@
+/// What a draw is for. Each purpose has its own stream, so that none disturbs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// First values of a layer's parameters; the index is the layer.
+    Initialize = 0,
+    /// Order of the rows; the index is the epoch.
+    Shuffle = 1,
+    /// Cutting a data set in parts; the index is the class.
+    Split = 2,
+    /// Making data up; the index is the class.
+    Generate = 3,
+    /// Directions and points of a gradient check.
+    Check = 4,
+}
+
+/// A counter-based generator: draw number i is a pure function of seed, purpose, index and i.
+///
+/// There is no state to save or to share, so a resumed run draws what an uninterrupted one would have. The function is
+/// Philox4x32-10 (J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+///
+/// ```
+/// use chainrule_core::{Purpose, Random};
+/// let random = Random::new(7, Purpose::Shuffle, 3);
+/// assert_eq!(random.uniform(12), random.uniform(12));
+/// assert_ne!(random.uniform(12), Random::new(7, Purpose::Shuffle, 4).uniform(12));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Random {
+    key: [u32; 2],
+    index: u32,
+    purpose: u32,
+}
+
+impl Random {
+    /// The stream of a seed, a purpose and an index (an epoch, a layer, a class; its low 32 bits count).
+    pub fn new(seed: u64, purpose: Purpose, index: usize) -> Self {
+        Random { key: [seed as u32, (seed >> 32) as u32], index: index as u32, purpose: purpose as u32 }
+    }
+
+    /// Two independent runs of 64 random bits: block number `i` of the stream.
+    fn block(&self, i: u64) -> [u64; 2] {
+        let [a, b, c, d] = philox([i as u32, (i >> 32) as u32, self.index, self.purpose], self.key);
+        [u64::from(a) | u64::from(b) << 32, u64::from(c) | u64::from(d) << 32]
+    }
+
+    /// Draw number `i`, uniform over \[0, 1), with 53 random bits.
+    pub fn uniform(&self, i: u64) -> f64 {
+        unit(self.block(i)[0])
+    }
+
+    /// Draw number `i` of the standard normal distribution (Box and Muller's transform).
+    pub fn normal(&self, i: u64) -> f64 {
+        let [a, b] = self.block(i).map(unit);
+        // 1 - a lies in (0, 1], where the logarithm is finite.
+        (-2.0 * (1.0 - a).ln()).sqrt() * (std::f64::consts::TAU * b).cos()
+    }
+
+    /// Puts `items` in a random order (Fisher and Yates' shuffle).
+    pub fn shuffle<T>(&self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            // Multiply and shift: uniform over 0..=last up to 2⁻⁶⁴ · last.
+            let bits = self.block(last as u64)[0];
+            let pick = (u128::from(bits) * (last as u128 + 1)) >> 64;
+            items.swap(last, pick as usize);
+        }
+    }
+}
+
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+}
+
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+    for _ in 0..10 {
+        let [a, b, c, d] = counter;
+        let (ac, bd) = (MULTIPLIERS[0] * u64::from(a), MULTIPLIERS[1] * u64::from(c));
+        counter = [(bd >> 32) as u32 ^ b ^ key[0], bd as u32, (ac >> 32) as u32 ^ d ^ key[1], ac as u32];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    counter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers of Philox4x32-10 from the authors' Random123 library (`kat_vectors`).
+    #[test]
+    fn philox_gives_the_published_answers() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(
+            philox([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn draws_have_the_moments_of_their_distribution() {
+        let random = Random::new(1, Purpose::Check, 0);
+        let n = 100_000_u64;
+        let mean = |draw: &dyn Fn(u64) -> f64| (0..n).map(draw).sum::<f64>() / n as f64;
+        // Five standard errors of each mean.
+        assert!((mean(&|i| random.uniform(i)) - 0.5).abs() < 5.0 * 0.289 / 316.0);
+        assert!(mean(&|i| random.normal(i)).abs() < 5.0 / 316.0);
+        assert!((mean(&|i| random.normal(i).powi(2)) - 1.0).abs() < 5.0 * 1.42 / 316.0);
+        assert!((mean(&|i| random.normal(i).powi(4)) - 3.0).abs() < 5.0 * 9.8 / 316.0);
+    }
+
+    #[test]
+    fn a_shuffle_is_a_uniform_permutation() {
+        let mut seen = [[0_u32; 5]; 5];
+        for epoch in 0..5000 {
+            let mut items = [0, 1, 2, 3, 4];
+            Random::new(3, Purpose::Shuffle, epoch).shuffle(&mut items);
+            items.iter().enumerate().for_each(|(place, &item)| seen[place][item] += 1);
+        }
+        // Each of the 25 counts is binomial with mean 1000 and deviation 28.
+        assert!(seen.iter().flatten().all(|&n| (850..1150).contains(&n)), "{seen:?}");
+        assert!(seen.iter().all(|row| row.iter().sum::<u32>() == 5000));
+    }
+}
