@@ -1,0 +1,187 @@
+//! Which BLAS computes the products, and how often it was called.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The library behind [`matmul()`](crate::matmul()).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlasInfo {
+    /// `"OpenBLAS"`, or `"none (ndarray)"` in a build without BLAS.
+    pub library: String,
+    /// The library's version; empty without BLAS.
+    pub version: String,
+    /// The processor that its kernels are written for, for example `"Zen"`; empty without BLAS.
+    pub kernel: String,
+    /// Threads that one product uses: 1.
+    pub threads: usize,
+}
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// How many products (matrix times matrix or vector) the whole process has passed to BLAS through this crate.
+///
+/// Tests hold with it that nothing falls back silently. In a build without BLAS it stays 0.
+pub fn calls() -> u64 {
+    CALLS.load(Ordering::Relaxed)
+}
+
+#[cfg(feature = "blas")]
+pub use openblas::info;
+#[cfg(feature = "blas")]
+pub(crate) use openblas::{Operand, gemm, gemv};
+
+#[cfg(feature = "blas")]
+mod openblas {
+    use super::{BlasInfo, CALLS};
+    use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
+    use chainrule_core::{Precision, Real};
+    use openblas_src as _;
+    use std::ffi::{CStr, c_char, c_int};
+    use std::sync::Once;
+    use std::sync::atomic::Ordering;
+
+    unsafe extern "C" {
+        fn openblas_set_num_threads(threads: c_int);
+        fn openblas_get_num_threads() -> c_int;
+        fn openblas_get_config() -> *const c_char;
+        fn openblas_get_corename() -> *const c_char;
+    }
+
+    /// Gives OpenBLAS one thread, the first time that it is called: rayon owns the parallelism, and two owners of the
+    /// same cores would fight for them.
+    fn use_one_thread() {
+        static ONCE: Once = Once::new();
+        // SAFETY: OpenBLAS may be told its number of threads at any time; `Once` keeps the calls from racing.
+        ONCE.call_once(|| unsafe { openblas_set_num_threads(1) });
+    }
+
+    /// Name, version, kernel and threads of the BLAS in this process, as the library itself reports them.
+    pub fn info() -> BlasInfo {
+        use_one_thread();
+        // SAFETY: both functions return a NUL-terminated string that OpenBLAS never frees.
+        let (config, kernel) =
+            unsafe { (CStr::from_ptr(openblas_get_config()), CStr::from_ptr(openblas_get_corename())) };
+        let config = config.to_string_lossy();
+        let mut words = config.split_whitespace();
+        BlasInfo {
+            library: words.next().unwrap_or_default().to_owned(),
+            version: words.next().unwrap_or_default().to_owned(),
+            kernel: kernel.to_string_lossy().into_owned(),
+            // SAFETY: a plain read of a setting.
+            threads: unsafe { openblas_get_num_threads() } as usize,
+        }
+    }
+
+    /// A matrix as BLAS takes it: `rows` × `columns` after the transposition, row-major before it.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Operand<F> {
+        pub(crate) data: *const F,
+        pub(crate) transposed: bool,
+        pub(crate) leading_dimension: c_int,
+    }
+
+    impl<F> Operand<F> {
+        fn transpose(&self) -> CBLAS_TRANSPOSE {
+            if self.transposed { CBLAS_TRANSPOSE::CblasTrans } else { CBLAS_TRANSPOSE::CblasNoTrans }
+        }
+    }
+
+    /// C ← α A B + β C, with A (m × k), B (k × n) and C (m × n) row-major, its rows `ldc` apart.
+    ///
+    /// # Safety
+    /// Each pointer must be valid for the whole of its matrix, c for writes and without overlap with a or b.
+    pub(crate) unsafe fn gemm<F: Real>(
+        [m, n, k]: [c_int; 3],
+        alpha: F,
+        a: Operand<F>,
+        b: Operand<F>,
+        beta: F,
+        c: *mut F,
+        ldc: c_int,
+    ) {
+        use_one_thread();
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        let (ta, tb) = (a.transpose(), b.transpose());
+        let (lda, ldb) = (a.leading_dimension, b.leading_dimension);
+        let row_major = CBLAS_LAYOUT::CblasRowMajor;
+        // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
+        unsafe {
+            match F::PRECISION {
+                Precision::Single => {
+                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
+                    let (alpha, beta) = (alpha.as_f64() as f32, beta.as_f64() as f32);
+                    cblas_sys::cblas_sgemm(row_major, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                }
+                Precision::Double => {
+                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
+                    let (alpha, beta) = (alpha.as_f64(), beta.as_f64());
+                    cblas_sys::cblas_dgemm(row_major, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                }
+            }
+        }
+    }
+
+    /// y ← A x, with A (n × n) row-major and contiguous.
+    ///
+    /// # Panics
+    /// If the lengths do not agree or n exceeds BLAS's integers.
+    pub(crate) fn gemv<F: Real>(a: &[F], x: &[F], y: &mut [F]) {
+        let n = x.len();
+        assert!(y.len() == n && a.len() == n * n, "gemv: ({n} × {n}) times {n}");
+        let order = c_int::try_from(n).expect("gemv: a length that fits BLAS's integers");
+        use_one_thread();
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        let (row_major, no_transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasNoTrans);
+        let lda = order.max(1);
+        // SAFETY: the lengths were checked above, y is borrowed mutably and so overlaps nothing; `Real` is sealed, so
+        // PRECISION tells what F is.
+        unsafe {
+            match F::PRECISION {
+                Precision::Single => {
+                    let (a, x, y) = (a.as_ptr().cast(), x.as_ptr().cast(), y.as_mut_ptr().cast());
+                    cblas_sys::cblas_sgemv(
+                        row_major,
+                        no_transpose,
+                        order,
+                        order,
+                        1.0,
+                        a,
+                        lda,
+                        x,
+                        1,
+                        0.0,
+                        y,
+                        1,
+                    );
+                }
+                Precision::Double => {
+                    let (a, x, y) = (a.as_ptr().cast(), x.as_ptr().cast(), y.as_mut_ptr().cast());
+                    cblas_sys::cblas_dgemv(
+                        row_major,
+                        no_transpose,
+                        order,
+                        order,
+                        1.0,
+                        a,
+                        lda,
+                        x,
+                        1,
+                        0.0,
+                        y,
+                        1,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Says that there is no BLAS in this build.
+#[cfg(not(feature = "blas"))]
+pub fn info() -> BlasInfo {
+    BlasInfo {
+        library: "none (ndarray)".to_owned(),
+        version: String::new(),
+        kernel: String::new(),
+        threads: 1,
+    }
+}

@@ -1,0 +1,49 @@
+use crate::rows::{assert_same_shape, row, row_mut};
+use crate::vectorize;
+use chainrule_core::Real;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// Every row of y ← row. A product that then adds to y (β = 1) gets its bias without a pass of its own.
+///
+/// # Panics
+/// If `row` is not as long as the rows of y.
+#[track_caller]
+pub fn fill_rows<F: Real>(values: &[F], mut y: ArrayViewMut2<F>) {
+    assert!(values.len() == y.ncols(), "fill_rows: {} values, y is {:?}", values.len(), y.dim());
+    for i in 0..y.nrows() {
+        row_mut(&mut y, i).copy_from_slice(values);
+    }
+}
+
+/// y ← max(0, x). Shapes: all (rows, width).
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn relu<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
+    assert_same_shape("relu", "y", y.dim(), x.dim());
+    vectorize(|| {
+        for i in 0..x.nrows() {
+            for (y, &x) in row_mut(&mut y, i).iter_mut().zip(row(&x, i)) {
+                *y = if x > F::zero() { x } else { F::zero() };
+            }
+        }
+    });
+}
+
+/// Of [`relu`]: dx ← dy where x > 0, else 0. Shapes: all (rows, width).
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, mut dx: ArrayViewMut2<F>) {
+    assert_same_shape("relu_backward", "dy", dy.dim(), x.dim());
+    assert_same_shape("relu_backward", "dx", dx.dim(), x.dim());
+    vectorize(|| {
+        for i in 0..x.nrows() {
+            for ((dx, &x), &dy) in row_mut(&mut dx, i).iter_mut().zip(row(&x, i)).zip(row(&dy, i)) {
+                *dx = if x > F::zero() { dy } else { F::zero() };
+            }
+        }
+    });
+}

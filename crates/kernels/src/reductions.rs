@@ -1,0 +1,124 @@
+use crate::rows::row;
+use crate::vectorize;
+use chainrule_core::Real;
+use ndarray::{ArrayView1, ArrayView2};
+
+/// sums\[j\] ← Σᵢ x\[i, j\], row after row. Shapes: x (rows, width), sums (width).
+///
+/// # Panics
+/// If `sums` is not as long as the rows of x.
+#[track_caller]
+pub fn column_sums<F: Real>(x: ArrayView2<F>, sums: &mut [F]) {
+    assert!(sums.len() == x.ncols(), "column_sums: {} sums, x is {:?}", sums.len(), x.dim());
+    sums.fill(F::zero());
+    vectorize(|| {
+        for i in 0..x.nrows() {
+            for (sum, &x) in sums.iter_mut().zip(row(&x, i)) {
+                *sum += x;
+            }
+        }
+    });
+}
+
+/// Index of the largest value; of the first, if several are largest. NaN is never largest.
+///
+/// # Panics
+/// If there are no values.
+///
+/// ```
+/// # use chainrule_kernels::argmax;
+/// assert_eq!(argmax(ndarray::aview1(&[0.1, 0.7, 0.7])), 1);
+/// ```
+#[track_caller]
+pub fn argmax<F: Real>(values: ArrayView1<F>) -> usize {
+    assert!(!values.is_empty(), "argmax: there are no values");
+    let mut best = 0;
+    for (i, &value) in values.iter().enumerate() {
+        if value > values[best] || values[best].is_nan() {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Partial results of a reduction: as many as fill the widest registers, so that it is the same sum at every level of
+/// SIMD, and a more exact one than term after term.
+const LANES: usize = 16;
+
+/// Σ f(i, xᵢ, yᵢ), in [`LANES`] interleaved sums that are then added pairwise.
+#[inline(always)]
+pub(crate) fn sum_of<F: Real>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
+    let mut lanes = [F::zero(); LANES];
+    let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let (x_rest, y_rest) = (x_chunks.remainder(), y_chunks.remainder());
+    for (x, y) in x_chunks.zip(y_chunks) {
+        for lane in 0..LANES {
+            lanes[lane] += f(x[lane], y[lane]);
+        }
+    }
+    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *lane += f(x, y);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Σ xᵢ
+#[inline(always)]
+pub(crate) fn sum<F: Real>(x: &[F]) -> F {
+    sum_of(x, x, |x, _| x)
+}
+
+/// ⟨x, y⟩ = Σ xᵢ yᵢ
+#[inline(always)]
+pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> F {
+    sum_of(x, y, |x, y| x * y)
+}
+
+/// The largest value; -∞ of none. NaN is passed over.
+#[inline(always)]
+pub(crate) fn max<F: Real>(x: &[F]) -> F {
+    let mut lanes = [F::neg_infinity(); LANES];
+    let chunks = x.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    let larger = |a: F, b: F| if b > a { b } else { a };
+    for x in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], x[lane]);
+        }
+    }
+    lanes.iter().chain(rest).fold(F::neg_infinity(), |a, &b| larger(a, b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Integers add exactly, so every order of summation must give the same.
+        #[test]
+        fn reductions_see_every_value(values in prop::collection::vec(-1000_i32..1000, 0..100)) {
+            let x: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+            prop_assert_eq!(sum(&x), x.iter().sum::<f64>());
+            prop_assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f64>());
+            prop_assert_eq!(max(&x), x.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            if let Some(&first) = values.first() {
+                let largest = values.iter().copied().max().unwrap_or(first);
+                prop_assert_eq!(Some(argmax(ndarray::aview1(&x))), values.iter().position(|&v| v == largest));
+            }
+        }
+    }
+
+    #[test]
+    fn argmax_passes_over_nan() {
+        assert_eq!(argmax(ndarray::aview1(&[f32::NAN, 1.0, 2.0, f32::NAN])), 2);
+        assert_eq!(argmax(ndarray::aview1(&[f32::NEG_INFINITY, f32::NAN])), 0);
+    }
+}

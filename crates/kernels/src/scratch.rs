@@ -1,0 +1,21 @@
+use chainrule_core::Real;
+use std::cell::RefCell;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays.
+///
+/// # Panics
+/// If `f` asks for the scratch again, or runs another rayon task that does.
+pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        // SAFETY: `Real` is sealed: F is f64, or f32 with half its size and alignment, so `len` of them lie inside
+        // `scratch`, which is borrowed mutably for as long. Every bit pattern is a value of either type.
+        f(unsafe { std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<F>(), len) })
+    })
+}

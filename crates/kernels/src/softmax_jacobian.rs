@@ -1,0 +1,108 @@
+use crate::reductions::sum_of;
+use crate::rows::{assert_same_shape, row};
+use crate::scratch::with_scratch;
+use crate::vectorize;
+use chainrule_core::Real;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
+
+/// The Jacobian of softmax for one sample, J\[i, j\] = ∂sᵢ/∂xⱼ = sᵢ (δᵢⱼ - sⱼ), that is diag(s) - s sᵀ.
+///
+/// Shape: (classes, classes). To look at; the ways back below form it on their own.
+///
+/// Source: *Neural Networks from Scratch in Python*, chapter 9.
+///
+/// ```
+/// use chainrule_kernels::softmax_jacobian;
+/// let jacobian = softmax_jacobian(ndarray::aview1(&[0.7, 0.1, 0.2]));
+/// assert!((jacobian[[0, 0]] - 0.21_f64).abs() < 1e-15);
+/// assert!((jacobian[[0, 2]] + 0.14_f64).abs() < 1e-15);
+/// ```
+pub fn softmax_jacobian<F: Real>(s: ArrayView1<F>) -> Array2<F> {
+    let entry = |i, j| jacobian_entry(s[i], s[j], i == j);
+    Array2::from_shape_fn((s.len(), s.len()), |(i, j)| entry(i, j))
+}
+
+#[inline(always)]
+fn jacobian_entry<F: Real>(s_i: F, s_j: F, diagonal: bool) -> F {
+    let delta = if diagonal { F::one() } else { F::zero() };
+    s_i * (delta - s_j)
+}
+
+/// Of [`softmax`](crate::softmax()), as in the chapter: for each sample the Jacobian is stored, then multiplied with that
+/// sample's dy through BLAS. Shapes: all (rows, classes). Parallel over the rows.
+///
+/// O(classes²) a row, and classes² numbers of scratch a thread.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    for_each_sample("softmax_backward_stored_jacobian", s, dy, dx, |s, dy, dx| {
+        let classes = s.len();
+        with_scratch(classes * classes, |jacobian| {
+            vectorize(|| {
+                for i in 0..classes {
+                    let jacobian = &mut jacobian[i * classes..][..classes];
+                    for (entry, &s_j) in jacobian.iter_mut().zip(s) {
+                        *entry = jacobian_entry(s[i], s_j, false);
+                    }
+                    jacobian[i] = jacobian_entry(s[i], s[i], true);
+                }
+            });
+            multiply(jacobian, dy, dx);
+        });
+    });
+}
+
+#[cfg(feature = "blas")]
+fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
+    crate::blas::gemv(matrix, x, y);
+}
+
+#[cfg(not(feature = "blas"))]
+fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
+    let matrix = ArrayView2::from_shape((y.len(), x.len()), matrix).expect("a square matrix");
+    let y = &mut ndarray::ArrayViewMut1::from(y);
+    ndarray::linalg::general_mat_vec_mul(F::one(), &matrix, &ArrayView1::from(x), F::zero(), y);
+}
+
+/// Of [`softmax`](crate::softmax()), by the Jacobian row by row: each row of diag(s) - s sᵀ is formed and multiplied with
+/// dy at once, dxᵢ ← Σⱼ sᵢ (δᵢⱼ - sⱼ) dyⱼ. Shapes: all (rows, classes). Parallel over the rows.
+///
+/// O(classes²) a row as well, but without the matrix.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn softmax_backward_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    for_each_sample("softmax_backward_jacobian", s, dy, dx, |s, dy, dx| {
+        vectorize(|| {
+            for (i, dx) in dx.iter_mut().enumerate() {
+                let s_i = s[i];
+                // δᵢⱼ is 0 in the sum; its one term, sᵢ dyᵢ, follows.
+                let off_diagonal = sum_of(s, dy, |s_j, dy_j| jacobian_entry(s_i, s_j, false) * dy_j);
+                *dx = off_diagonal + s_i * dy[i];
+            }
+        });
+    });
+}
+
+/// Work of one task at least, in entries of Jacobians: below it, waking a thread costs more than it brings.
+const ENTRIES_PER_TASK: usize = 1 << 15;
+
+#[track_caller]
+fn for_each_sample<F: Real>(
+    function: &str,
+    s: ArrayView2<F>,
+    dy: ArrayView2<F>,
+    mut dx: ArrayViewMut2<F>,
+    backward: impl Fn(&[F], &[F], &mut [F]) + Sync,
+) {
+    assert_same_shape(function, "dy", dy.dim(), s.dim());
+    assert_same_shape(function, "dx", dx.dim(), s.dim());
+    let rows_per_task = ENTRIES_PER_TASK / s.ncols().pow(2).max(1);
+    dx.outer_iter_mut().into_par_iter().enumerate().with_min_len(rows_per_task.max(1)).for_each(|(i, dx)| {
+        backward(row(&s, i), row(&dy, i), dx.into_slice().expect("a matrix with contiguous rows"));
+    });
+}
