@@ -1,4 +1,4 @@
-use crate::Real;
+use crate::{Head, Real};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
 
@@ -40,6 +40,11 @@ pub trait Activation<F: Real>: Debug + Send + Sync {
 
     /// Of [`Activation::forward`]: dx ← (∂y/∂x)ᵀ dy, where y = f(x) is what forward wrote.
     fn backward(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>);
+
+    /// What a loss may take over the backward pass of, jointly with its own (see [`Head`]); none by default.
+    fn head(&self) -> Option<Head> {
+        None
+    }
 
     /// f(x) in a new array.
     fn output(&self, x: ArrayView2<F>) -> Array2<F> {

@@ -1,5 +1,6 @@
 use crate::{Error, Real};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// The most running averages per parameter that an optimiser may keep.
 pub const MAX_MOMENTS: usize = 3;
@@ -27,4 +28,23 @@ pub trait Optimizer<F: Real>: Debug + Send + Sync {
 
     /// One step on a run of parameters. `step` counts from 0; all slices have the same length. Moments start at 0.
     fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>);
+}
+
+/// A shared rule is a rule, also one chosen at run time (`Arc<dyn Optimizer<F>>`).
+impl<F: Real, O: Optimizer<F> + ?Sized> Optimizer<F> for Arc<O> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn moments(&self) -> usize {
+        (**self).moments()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+
+    fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {
+        (**self).update(step, parameters, gradient, moments);
+    }
 }

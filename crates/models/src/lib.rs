@@ -1,1 +1,47 @@
+//! Dense networks and classifiers for chainrule: layers, losses, optimisers, [`Network`] and [`Classifier`].
+//!
+//! A [`Classifier`] is the simple door: build, fit, evaluate, predict, save, load. Behind it a [`Network`] shows every step
+//! of the route, one line each:
+//!
+//! ```
+//! use chainrule_core::Targets;
+//! use chainrule_models::{Adam, CategoricalCrossEntropy, Network, OptimizerState};
+//! use ndarray::array;
+//!
+//! let x = array![[0.0_f32, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+//! let labels = [0, 1, 1, 0];
+//!
+//! let mut network = Network::<f32>::builder(2).dense(16).relu().dense(2).softmax().build()?;
+//! let loss = CategoricalCrossEntropy;
+//! let adam = Adam { learning_rate: 0.05, ..Adam::default() };
+//! let mut optimizer = OptimizerState::new(adam, &network)?;
+//! let mut tape = network.tape(4);
+//! for _ in 0..200 {
+//!     let pass = network.forward(x.view(), &mut tape)?;
+//!     let (_loss, gradient) = pass.backward(&loss, Targets::Classes(&labels))?;
+//!     optimizer.step(network.parameters_mut(), gradient)?;
+//! }
+//! let pass = network.forward(x.view(), &mut tape)?;
+//! let (loss, _) = pass.backward(&loss, Targets::Classes(&labels))?;
+//! assert!(loss < 0.01, "{loss}");
+//! # Ok::<(), chainrule_core::Error>(())
+//! ```
 
+mod activations;
+mod classifier;
+mod initializer;
+mod layers;
+mod losses;
+mod network;
+mod optimizers;
+
+pub use activations::{GradientPath, Relu, Softmax};
+pub use classifier::{
+    Architecture, Classifier, ClassifierBuilder, EpochRecord, Evaluation, History, LayerSpec, ModelFileError,
+    Progress, Samples, Training,
+};
+pub use initializer::Initializer;
+pub use layers::{ActivationLayer, Dense};
+pub use losses::{CategoricalCrossEntropy, SoftmaxCrossEntropy};
+pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
+pub use optimizers::{Adam, OptimizerState, Sgd};

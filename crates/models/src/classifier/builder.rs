@@ -1,0 +1,98 @@
+use super::{Architecture, Classifier};
+use crate::{GradientPath, Initializer, Network};
+use chainrule_core::{Error, Real, Scaling};
+
+/// A classifier in the making; [`ClassifierBuilder::build`] checks everything at once. Made by [`Classifier::builder`].
+#[derive(Clone, Debug)]
+pub struct ClassifierBuilder<F> {
+    inputs: usize,
+    classes: usize,
+    hidden: Vec<usize>,
+    gradient: GradientPath,
+    initializer: Initializer,
+    seed: u64,
+    scaling: Scaling,
+    class_names: Option<Vec<String>>,
+    number: std::marker::PhantomData<F>,
+}
+
+impl<F: Real> ClassifierBuilder<F> {
+    pub(super) fn new(inputs: usize, classes: usize) -> Self {
+        ClassifierBuilder {
+            inputs,
+            classes,
+            hidden: Vec::new(),
+            gradient: GradientPath::default(),
+            initializer: Initializer::default(),
+            seed: 0,
+            scaling: Scaling::IDENTITY,
+            class_names: None,
+            number: std::marker::PhantomData,
+        }
+    }
+
+    /// Widths of the hidden layers, each with a ReLU; none unless said.
+    pub fn hidden(mut self, widths: &[usize]) -> Self {
+        self.hidden = widths.to_vec();
+        self
+    }
+
+    /// How the gradient gets back through the softmax; fused with the loss unless said.
+    pub fn gradient(mut self, path: GradientPath) -> Self {
+        self.gradient = path;
+        self
+    }
+
+    /// How weights begin; [`Initializer::He`] unless said.
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    /// Seed of the first parameters; 0 unless said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What happens to inputs before the network sees them; nothing unless said.
+    pub fn scaling(mut self, scaling: Scaling) -> Self {
+        self.scaling = scaling;
+        self
+    }
+
+    /// One name for each class; "0", "1", … unless said.
+    pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.class_names = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The classifier, its parameters drawn.
+    ///
+    /// # Errors
+    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], or what [`Initializer::check`] says.
+    pub fn build(self) -> Result<Classifier<F>, Error> {
+        let architecture = Architecture::classifier(self.inputs, &self.hidden, self.classes, self.gradient);
+        let builder = Network::builder(self.inputs).seed(self.seed).initializer(self.initializer);
+        let network = architecture.append_to(builder).build()?;
+        let class_names =
+            self.class_names.unwrap_or_else(|| (0..self.classes).map(|class| class.to_string()).collect());
+        Classifier::from_parts(architecture, network, class_names, self.scaling)
+    }
+}
+
+impl<F: Real> Classifier<F> {
+    /// A classifier that has not trained yet.
+    pub(super) fn from_parts(
+        architecture: Architecture,
+        network: Network<F>,
+        class_names: Vec<String>,
+        scaling: Scaling,
+    ) -> Result<Self, Error> {
+        let expected = network.outputs();
+        if class_names.len() != expected {
+            return Err(Error::ClassNames { expected, found: class_names.len() });
+        }
+        Ok(Classifier { architecture, network, class_names, scaling, epochs: 0 })
+    }
+}

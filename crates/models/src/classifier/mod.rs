@@ -1,0 +1,135 @@
+//! The simple door: a network with its class names and input scaling, that trains, evaluates, predicts, saves and loads.
+
+mod architecture;
+mod builder;
+mod evaluation;
+mod fit;
+mod history;
+mod persistence;
+mod summary;
+mod training;
+
+pub use architecture::{Architecture, LayerSpec};
+pub use builder::ClassifierBuilder;
+pub use evaluation::Evaluation;
+pub use history::{EpochRecord, History};
+pub use persistence::ModelFileError;
+pub use training::{Progress, Samples, Training};
+
+use crate::{CategoricalCrossEntropy, Network, Scratch};
+use chainrule_core::{Error, Loss, Real, Rows, Scaling};
+use chainrule_kernels::argmax;
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+/// A dense network that tells classes apart.
+///
+/// Inputs are raw everywhere (fitting, evaluation, prediction): the classifier scales them itself, and its file keeps the
+/// scaling.
+///
+/// ```
+/// use chainrule_core::Targets;
+/// use chainrule_models::{Adam, Classifier, Samples, Training};
+/// use ndarray::array;
+/// use std::sync::Arc;
+///
+/// let x = array![[0.0_f32, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+/// let xor = Samples::new(&x, Targets::Classes(&[0, 1, 1, 0]));
+///
+/// let mut classifier = Classifier::<f32>::builder(2, 2).hidden(&[16]).class_names(["equal", "different"]).build()?;
+/// let optimizer = Arc::new(Adam { learning_rate: 0.05, ..Adam::default() });
+/// let history = classifier.fit(xor, &Training { epochs: 200, optimizer, ..Training::default() })?;
+/// assert_eq!(history.epochs.len(), 200);
+/// assert_eq!(classifier.evaluate(xor)?.accuracy, 1.0);
+/// assert_eq!(classifier.predict(&x)?, [0, 1, 1, 0]);
+/// # Ok::<(), chainrule_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Classifier<F: Real> {
+    architecture: Architecture,
+    network: Network<F>,
+    class_names: Vec<String>,
+    scaling: Scaling,
+    /// Epochs trained so far: the next one shuffles by its own number.
+    epochs: usize,
+}
+
+/// What every classifier minimises.
+const LOSS: CategoricalCrossEntropy = CategoricalCrossEntropy;
+
+/// Rows that are predicted at a time.
+const CHUNK_ROWS: usize = 1024;
+
+impl<F: Real> Classifier<F> {
+    /// Starts a classifier of rows with `inputs` columns into `classes` classes.
+    pub fn builder(inputs: usize, classes: usize) -> ClassifierBuilder<F> {
+        ClassifierBuilder::new(inputs, classes)
+    }
+
+    /// The network within.
+    pub fn network(&self) -> &Network<F> {
+        &self.network
+    }
+
+    /// The layers, as they are saved.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// One name for each class.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// What happens to inputs before the network sees them.
+    pub fn scaling(&self) -> Scaling {
+        self.scaling
+    }
+
+    /// Probabilities of the classes for each row, (rows, classes).
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, and what [`Rows::gather`] says.
+    pub fn predict_proba(&self, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
+        let mut probabilities = Array2::zeros((rows.len(), self.network.outputs()));
+        self.for_each_chunk(self.network.layers().len(), rows, |first, outputs| {
+            let range = Slice::from(first..first + outputs.nrows());
+            probabilities.slice_axis_mut(Axis(0), range).assign(&outputs);
+        })?;
+        Ok(probabilities)
+    }
+
+    /// The most probable class of each row (the first, if several are).
+    ///
+    /// # Errors
+    /// As [`Classifier::predict_proba`].
+    pub fn predict(&self, rows: &dyn Rows<F>) -> Result<Vec<usize>, Error> {
+        let mut classes = Vec::with_capacity(rows.len());
+        self.for_each_chunk(self.network.layers().len(), rows, |_, outputs| {
+            classes.extend(outputs.outer_iter().map(argmax));
+        })?;
+        Ok(classes)
+    }
+
+    /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
+    fn for_each_chunk(
+        &self,
+        layers: usize,
+        rows: &dyn Rows<F>,
+        mut f: impl FnMut(usize, ArrayView2<F>),
+    ) -> Result<(), Error> {
+        self.network.check_inputs(rows)?;
+        rows.check_finite()?;
+        let rows = self.scaling.of(rows);
+        let indices: Vec<usize> = (0..rows.len()).collect();
+        let mut scratch: Scratch<F> = self.network.scratch(CHUNK_ROWS.min(rows.len()));
+        for chunk in indices.chunks(CHUNK_ROWS) {
+            f(chunk[0], self.network.predict_layers(layers, &rows, chunk, &mut scratch)?);
+        }
+        Ok(())
+    }
+
+    /// The loss that it minimises, and through how many layers rows go before it.
+    fn loss_after(&self) -> (usize, &dyn Loss<F>) {
+        self.network.split_head(&LOSS)
+    }
+}

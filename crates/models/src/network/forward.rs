@@ -1,0 +1,86 @@
+use super::tape::Tile;
+use super::{Network, Pass, Scratch, Tape};
+use chainrule_core::{Error, Real, Rows};
+use ndarray::{ArrayView2, Axis, Slice};
+
+impl<F: Real> Network<F> {
+    /// Runs a batch forward and keeps, on the tape, what going back needs. Shape of x: (rows, inputs).
+    ///
+    /// Parallel over tiles of rows, in the current rayon pool.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::OtherNetwork`] or
+    /// [`Error::Capacity`] for the tape.
+    pub fn forward<'n, 't>(
+        &'n self,
+        x: ArrayView2<F>,
+        tape: &'t mut Tape<F>,
+    ) -> Result<Pass<'n, 't, F>, Error> {
+        self.check_inputs(&x)?;
+        x.check_finite()?;
+        tape.workspace.check("tape", self, x.nrows())?;
+        tape.workspace.for_each_tile(x.nrows(), |rows, mut tile| {
+            tile.inputs_mut().assign(&x.slice_axis(Axis(0), Slice::from(rows)));
+            self.forward_tile(&mut tile, self.layers.len());
+            Ok(())
+        })?;
+        Ok(Pass::new(self, tape, x.nrows()))
+    }
+
+    /// The outputs for the rows `indices` of `rows`: (indices, outputs), in the scratch. Allocates nothing.
+    ///
+    /// Parallel over tiles of rows, in the current rayon pool. Any number of threads may predict with one network, each
+    /// with a scratch of its own.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] or [`Error::Width`] for the inputs; [`Error::OtherNetwork`] or [`Error::Capacity`] for the
+    /// scratch; and what [`Rows::gather`] says. Inputs are not searched for NaN; see [`Rows::check_finite`].
+    pub fn predict<'s>(
+        &self,
+        rows: &dyn Rows<F>,
+        indices: &[usize],
+        scratch: &'s mut Scratch<F>,
+    ) -> Result<ArrayView2<'s, F>, Error> {
+        self.predict_layers(self.layers.len(), rows, indices, scratch)
+    }
+
+    /// [`Network::predict`], up to the outputs of the first `layers` layers.
+    pub(crate) fn predict_layers<'s>(
+        &self,
+        layers: usize,
+        rows: &dyn Rows<F>,
+        indices: &[usize],
+        scratch: &'s mut Scratch<F>,
+    ) -> Result<ArrayView2<'s, F>, Error> {
+        self.check_inputs(rows)?;
+        if indices.is_empty() {
+            return Err(Error::Empty { place: "indices" });
+        }
+        scratch.workspace.check("scratch", self, indices.len())?;
+        scratch.workspace.for_each_tile(indices.len(), |range, mut tile| {
+            rows.gather(&indices[range], tile.inputs_mut())?;
+            self.forward_tile(&mut tile, layers);
+            Ok(())
+        })?;
+        Ok(scratch.workspace.outputs(indices.len(), layers))
+    }
+
+    /// Runs a tile whose inputs are filled in through the first `layers` layers.
+    pub(super) fn forward_tile(&self, tile: &mut Tile<F>, layers: usize) {
+        for (position, layer) in self.layers[..layers].iter().enumerate() {
+            let parameters = &self.parameters[self.ranges[position].clone()];
+            tile.forward(position, |x, y| layer.forward(parameters, x, y));
+        }
+    }
+
+    /// Makes sure that there are rows, and that they are as wide as the network's inputs.
+    pub(crate) fn check_inputs(&self, rows: &dyn Rows<F>) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Err(Error::Empty { place: "inputs" });
+        }
+        if rows.width() != self.inputs() {
+            return Err(Error::Width { place: "inputs", expected: self.inputs(), found: rows.width() });
+        }
+        Ok(())
+    }
+}

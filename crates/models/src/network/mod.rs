@@ -1,0 +1,97 @@
+//! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
+//! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once.
+
+mod blocks;
+mod builder;
+mod forward;
+mod gradient;
+mod pass;
+mod tape;
+mod train_step;
+
+pub use blocks::ParameterBlock;
+pub use builder::NetworkBuilder;
+pub use gradient::Gradient;
+pub use pass::Pass;
+pub use tape::{Scratch, Tape, tile_rows};
+pub use train_step::Batch;
+
+use chainrule_core::{AlignedBuffer, Layer, Real};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A sequence of layers and their parameters, in one flat buffer.
+///
+/// ```
+/// use chainrule_models::Network;
+/// let network = Network::<f32>::builder(64).dense(32).relu().dense(10).softmax().build()?;
+/// assert_eq!((network.inputs(), network.outputs()), (64, 10));
+/// assert_eq!(network.parameters().len(), 64 * 32 + 32 + 32 * 10 + 10);
+/// # Ok::<(), chainrule_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Network<F: Real> {
+    layers: Vec<Arc<dyn Layer<F>>>,
+    parameters: AlignedBuffer<F>,
+    /// Each layer's part of the parameters.
+    ranges: Vec<Range<usize>>,
+    /// All parameters, cut in pieces in order.
+    blocks: Vec<ParameterBlock>,
+    /// Inputs, then the outputs of each layer.
+    widths: Vec<usize>,
+}
+
+impl<F: Real> Network<F> {
+    /// Starts a network on rows of `inputs` columns.
+    pub fn builder(inputs: usize) -> NetworkBuilder<F> {
+        NetworkBuilder::new(inputs)
+    }
+
+    /// Columns of the inputs.
+    pub fn inputs(&self) -> usize {
+        self.widths[0]
+    }
+
+    /// Columns of the outputs.
+    pub fn outputs(&self) -> usize {
+        self.widths[self.layers.len()]
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> impl ExactSizeIterator<Item = &dyn Layer<F>> {
+        self.layers.iter().map(|layer| &**layer)
+    }
+
+    /// All parameters: layer after layer, parameter after parameter, row-major.
+    pub fn parameters(&self) -> &[F] {
+        &self.parameters
+    }
+
+    /// All parameters, to write to.
+    pub fn parameters_mut(&mut self) -> &mut [F] {
+        &mut self.parameters
+    }
+
+    /// The part of [`Network::parameters`] that belongs to a layer.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn parameter_range(&self, layer: usize) -> Range<usize> {
+        self.ranges[layer].clone()
+    }
+
+    /// The pieces in which training computes and steps the parameters, in the order of the flat buffer.
+    pub fn blocks(&self) -> &[ParameterBlock] {
+        &self.blocks
+    }
+
+    /// A tape for batches of up to `rows` rows: the one allocation of training.
+    pub fn tape(&self, rows: usize) -> Tape<F> {
+        Tape::new(self, rows)
+    }
+
+    /// A scratch for predictions of up to `rows` rows at a time: the one allocation of prediction.
+    pub fn scratch(&self, rows: usize) -> Scratch<F> {
+        Scratch::new(self, rows)
+    }
+}

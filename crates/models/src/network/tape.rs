@@ -1,0 +1,220 @@
+use super::Network;
+use chainrule_core::{AlignedBuffer, Error, Kept, Real};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Rows of the tiles that a batch of `rows` rows is cut into: a function of the shape alone, never of the threads.
+pub fn tile_rows(rows: usize) -> usize {
+    const LARGEST: usize = 64;
+    // Halves, at least, so that two cores have work.
+    rows.div_ceil(2).next_multiple_of(8).min(LARGEST)
+}
+
+/// A batch on its way: one matrix with a row for each sample and a band of columns for each thing that is known of it.
+///
+/// ```text
+/// | x | y₁ | y₂ | … | dy₁ | dy₂ | … | loss |
+/// ```
+///
+/// So a tile is a range of rows, contiguous in memory and small enough for a core's cache, and what a layer gave for the
+/// whole batch is a range of columns, which BLAS reads as it lies.
+#[derive(Debug)]
+pub(super) struct Workspace<F> {
+    cells: AlignedBuffer<F>,
+    rows: usize,
+    bands: Bands,
+}
+
+/// Which columns hold what.
+#[derive(Debug)]
+pub(super) struct Bands {
+    /// The inputs, then the outputs of each layer.
+    outputs: Vec<Range<usize>>,
+    /// The gradient in the outputs of each layer; empty without backward.
+    deltas: Vec<Range<usize>>,
+    loss: usize,
+    stride: usize,
+}
+
+impl Bands {
+    fn new<F: Real>(widths: &[usize], backward: bool) -> Self {
+        let numbers_per_line = 64 / F::BYTES;
+        let mut end = 0_usize;
+        let mut next = |width: usize| {
+            let start = end.next_multiple_of(numbers_per_line);
+            end = start + width;
+            start..end
+        };
+        let outputs = widths.iter().map(|&width| next(width)).collect();
+        let deltas = widths[1..].iter().filter(|_| backward).map(|&width| next(width)).collect();
+        let loss = next(1).start;
+        let mut stride = end.next_multiple_of(numbers_per_line);
+        // Rows a multiple of a page apart would all fall in the same few sets of the cache.
+        if (stride * F::BYTES).is_multiple_of(4096) {
+            stride += numbers_per_line;
+        }
+        Bands { outputs, deltas, loss, stride }
+    }
+}
+
+impl<F: Real> Workspace<F> {
+    fn new(network: &Network<F>, rows: usize, backward: bool) -> Self {
+        let bands = Bands::new::<F>(&network.widths, backward);
+        let cells = rows.checked_mul(bands.stride).expect("a batch that fits this machine's addresses");
+        Workspace { cells: AlignedBuffer::zeros(cells), rows, bands }
+    }
+
+    /// Makes sure that the workspace was made for `network` and holds `rows` rows.
+    pub(super) fn check(&self, place: &'static str, network: &Network<F>, rows: usize) -> Result<(), Error> {
+        let widths = self.bands.outputs.iter().map(ExactSizeIterator::len);
+        if !widths.clone().eq(network.widths.iter().copied()) {
+            return Err(Error::OtherNetwork {
+                place,
+                expected: network.widths.clone(),
+                found: widths.collect(),
+            });
+        }
+        if rows > self.rows {
+            return Err(Error::Capacity { place, capacity: self.rows, rows });
+        }
+        Ok(())
+    }
+
+    /// Calls `work` for each tile of the first `rows` rows, in parallel, with the range of its rows.
+    pub(super) fn for_each_tile(
+        &mut self,
+        rows: usize,
+        work: impl Fn(Range<usize>, Tile<F>) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
+        let (bands, stride, tile_rows) = (&self.bands, self.bands.stride, tile_rows(rows));
+        let tiles = self.cells[..rows * stride].par_chunks_mut(tile_rows * stride);
+        tiles.enumerate().try_for_each(|(i, cells)| {
+            let shape = (cells.len() / stride, stride);
+            let first = i * tile_rows;
+            let cells = ArrayViewMut2::from_shape(shape, cells).expect("whole rows");
+            work(first..first + shape.0, Tile { cells, bands })
+        })
+    }
+
+    fn view(&self, rows: usize) -> ArrayView2<'_, F> {
+        let stride = self.bands.stride;
+        ArrayView2::from_shape((rows, stride), &self.cells[..rows * stride]).expect("whole rows")
+    }
+
+    /// What layer `layer` read and wrote for the whole batch, and the gradient in what it wrote.
+    pub(super) fn layer(&self, rows: usize, layer: usize) -> (Kept<'_, F>, ArrayView2<'_, F>) {
+        let cells = self.view(rows);
+        let kept = Kept {
+            x: columns(cells, self.bands.outputs[layer].clone()),
+            y: columns(cells, self.bands.outputs[layer + 1].clone()),
+        };
+        (kept, columns(cells, self.bands.deltas[layer].clone()))
+    }
+
+    /// The outputs after `layers` layers.
+    pub(super) fn outputs(&self, rows: usize, layers: usize) -> ArrayView2<'_, F> {
+        columns(self.view(rows), self.bands.outputs[layers].clone())
+    }
+
+    /// The sum of the losses, row after row.
+    pub(super) fn loss_sum(&self, rows: usize) -> f64 {
+        self.view(rows).column(self.bands.loss).iter().map(|loss| loss.as_f64()).sum()
+    }
+}
+
+/// A range of rows of a [`Workspace`], on its way through the network on one core.
+pub(super) struct Tile<'a, F> {
+    cells: ArrayViewMut2<'a, F>,
+    bands: &'a Bands,
+}
+
+impl<F: Real> Tile<'_, F> {
+    /// Where the inputs belong.
+    pub(super) fn inputs_mut(&mut self) -> ArrayViewMut2<'_, F> {
+        columns_mut(self.cells.view_mut(), self.bands.outputs[0].clone())
+    }
+
+    /// Lends what layer `layer` reads, x, and where it writes, y.
+    pub(super) fn forward(&mut self, layer: usize, f: impl FnOnce(ArrayView2<F>, ArrayViewMut2<F>)) {
+        let (x, y) = (self.bands.outputs[layer].clone(), self.bands.outputs[layer + 1].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), y.start);
+        f(columns(left.view(), x), columns_mut(right, 0..y.len()));
+    }
+
+    /// Lends the outputs y after `layers` layers, and where their losses and their gradient dy belong.
+    pub(super) fn loss(
+        &mut self,
+        layers: usize,
+        f: impl FnOnce(ArrayView2<F>, ArrayViewMut1<F>, ArrayViewMut2<F>),
+    ) {
+        let (y, dy) = (self.bands.outputs[layers].clone(), self.bands.deltas[layers - 1].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), dy.start);
+        let (delta, rest) = right.split_at(Axis(1), dy.len());
+        let losses = rest.index_axis_move(Axis(1), self.bands.loss - dy.end);
+        f(columns(left.view(), y), losses, delta);
+    }
+
+    /// Lends what layer `layer` kept, the gradient dy in what it wrote, and where the gradient dx in what it read belongs.
+    pub(super) fn backward(
+        &mut self,
+        layer: usize,
+        f: impl FnOnce(Kept<F>, ArrayView2<F>, ArrayViewMut2<F>),
+    ) {
+        let bands = self.bands;
+        let (dx, dy) = (bands.deltas[layer - 1].clone(), bands.deltas[layer].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), dx.start);
+        let (delta, right) = right.split_at(Axis(1), dx.len());
+        let x = columns(left.view(), bands.outputs[layer].clone());
+        let y = columns(left.view(), bands.outputs[layer + 1].clone());
+        let dy = columns(right.view(), dy.start - dx.end..dy.end - dx.end);
+        f(Kept { x, y }, dy, delta);
+    }
+}
+
+/// All that training a batch needs, and all that it ever allocates: the batch on its way, and the gradient of the
+/// parameters. Made by [`Network::tape`].
+#[derive(Debug)]
+pub struct Tape<F> {
+    pub(super) workspace: Workspace<F>,
+    pub(super) gradient: AlignedBuffer<F>,
+}
+
+impl<F: Real> Tape<F> {
+    pub(super) fn new(network: &Network<F>, rows: usize) -> Self {
+        let workspace = Workspace::new(network, rows, true);
+        Tape { workspace, gradient: AlignedBuffer::zeros(network.parameters.len()) }
+    }
+
+    /// Rows of the largest batch that fits.
+    pub fn capacity(&self) -> usize {
+        self.workspace.rows
+    }
+}
+
+/// All that predictions need: the rows on their way forward. Made by [`Network::scratch`].
+#[derive(Debug)]
+pub struct Scratch<F> {
+    pub(super) workspace: Workspace<F>,
+}
+
+impl<F: Real> Scratch<F> {
+    pub(super) fn new(network: &Network<F>, rows: usize) -> Self {
+        Scratch { workspace: Workspace::new(network, rows, false) }
+    }
+
+    /// The most rows that it can hold at a time.
+    pub fn capacity(&self) -> usize {
+        self.workspace.rows
+    }
+}
+
+fn columns<F>(mut cells: ArrayView2<F>, range: Range<usize>) -> ArrayView2<F> {
+    cells.slice_axis_inplace(Axis(1), Slice::from(range));
+    cells
+}
+
+fn columns_mut<F>(mut cells: ArrayViewMut2<F>, range: Range<usize>) -> ArrayViewMut2<F> {
+    cells.slice_axis_inplace(Axis(1), Slice::from(range));
+    cells
+}

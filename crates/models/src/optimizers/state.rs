@@ -1,0 +1,94 @@
+use crate::{Gradient, Network};
+use chainrule_core::{AlignedBuffer, Error, MAX_MOMENTS, Moments, Optimizer, Real};
+use std::array;
+
+/// An optimiser at work on one network: the rule, how many steps it took, and its moments, laid out like the parameters.
+///
+/// [`OptimizerState::step`] is the last step of the route of the data:
+///
+/// ```
+/// # use chainrule_core::Targets;
+/// # use chainrule_models::{CategoricalCrossEntropy, Network, OptimizerState, Sgd};
+/// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;
+/// let mut tape = network.tape(1);
+/// let pass = network.forward(x.view(), &mut tape)?;
+/// let (loss, gradient) = pass.backward(&loss, targets)?;
+/// optimizer.step(network.parameters_mut(), gradient)?;
+/// # Ok::<(), chainrule_core::Error>(())
+/// ```
+///
+/// A gradient cannot be applied twice; it is gone with the step.
+///
+/// ```compile_fail,E0382
+/// # use chainrule_core::Targets;
+/// # use chainrule_models::{CategoricalCrossEntropy, Network, OptimizerState, Sgd};
+/// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;
+/// let mut tape = network.tape(1);
+/// let pass = network.forward(x.view(), &mut tape)?;
+/// let (loss, gradient) = pass.backward(&loss, targets)?;
+/// optimizer.step(network.parameters_mut(), gradient)?;
+/// optimizer.step(network.parameters_mut(), gradient)?;
+/// # Ok::<(), chainrule_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct OptimizerState<F> {
+    rule: Box<dyn Optimizer<F>>,
+    step: u64,
+    moments: [AlignedBuffer<F>; MAX_MOMENTS],
+}
+
+impl<F: Real> OptimizerState<F> {
+    /// `rule` before its first step on `network`, all moments 0.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the rule's setting that is out of range.
+    pub fn new(rule: impl Optimizer<F> + 'static, network: &Network<F>) -> Result<Self, Error> {
+        rule.check()?;
+        let len = |moment| if moment < rule.moments() { network.parameters().len() } else { 0 };
+        let moments = array::from_fn(|moment| AlignedBuffer::zeros(len(moment)));
+        Ok(OptimizerState { rule: Box::new(rule), step: 0, moments })
+    }
+
+    /// How many steps were taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Moves the parameters one step against their gradient, which is used up.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the parameters are of another network than this state or the gradient.
+    pub fn step(&mut self, parameters: &mut [F], gradient: Gradient<F>) -> Result<(), Error> {
+        let expected = gradient.len();
+        if parameters.len() != expected {
+            return Err(Error::Length { place: "parameters", expected, found: parameters.len() });
+        }
+        self.check(expected)?;
+        let (rule, step, moments) = self.begin_step();
+        rule.update(step, parameters, &gradient, moments);
+        self.end_step();
+        Ok(())
+    }
+
+    /// Makes sure that the moments are as long as the parameters.
+    pub(crate) fn check(&self, parameters: usize) -> Result<(), Error> {
+        let found = self.moments[0].len();
+        if self.rule.moments() > 0 && found != parameters {
+            return Err(Error::Length { place: "optimiser state", expected: parameters, found });
+        }
+        Ok(())
+    }
+
+    /// What a step needs, for a caller that takes it block by block and then calls [`OptimizerState::end_step`].
+    pub(crate) fn begin_step(&mut self) -> (&dyn Optimizer<F>, u64, Moments<'_, F>) {
+        (&*self.rule, self.step, self.moments.each_mut().map(|moment| &mut **moment))
+    }
+
+    pub(crate) fn end_step(&mut self) {
+        self.step += 1;
+    }
+}
