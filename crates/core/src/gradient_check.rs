@@ -11,7 +11,7 @@ pub struct WorstEntry {
     pub analytic: f64,
     /// The derivative by finite differences.
     pub numeric: f64,
-    /// |analytic - numeric|, relative to the two and to a thousandth of the largest derivative compared with them.
+    /// |analytic - numeric|, relative to the two and to a thousandth of the function or its largest derivative.
     pub error: f64,
 }
 
@@ -55,8 +55,8 @@ impl fmt::Display for GradientCheck {
 }
 
 /// Distance of the points of a difference quotient. Its truncation error, h⁴ f⁽⁵⁾/30, and its rounding error, about
-/// 10⁻¹⁶ f / h, are both near 10⁻¹³ here for functions of order 1.
-const H: f64 = 1e-3;
+/// 10⁻¹⁶ f / h, are both below 10⁻¹² here for functions of order 1.
+const H: f64 = 3e-4;
 
 /// Compares a gradient with 5-point central differences, f′ ≈ (f₋₂ - 8 f₋₁ + 8 f₊₁ - f₊₂) / 12h, entry by entry.
 ///
@@ -93,8 +93,9 @@ pub fn check_function(
             difference / (12.0 * H)
         })
         .collect();
-    // Rounding errors grow with the function, not with one entry, so a small entry is held to the scale of its peers.
-    let scale = analytic.iter().chain(&numeric).fold(0.0, |largest: f64, d| largest.max(d.abs()));
+    // Rounding errors grow with the function, not with one entry, so a small entry is held to the scale of the function
+    // and of its peers.
+    let scale = analytic.iter().chain(&numeric).fold(f(at).abs(), |largest, d| largest.max(d.abs()));
     let error = |i: usize| {
         let difference = (analytic[i] - numeric[i]).abs();
         match difference / (analytic[i].abs() + numeric[i].abs() + 1e-3 * scale) {

@@ -85,15 +85,18 @@ pub fn cross_entropy_on_logits<F: Real>(
     mut losses: ArrayViewMut1<F>,
 ) {
     assert_fit("cross_entropy_on_logits", logits.dim(), targets, losses.len());
-    vectorize(|| {
-        for i in 0..logits.nrows() {
-            let logits = row(&logits, i);
-            let max = max(logits);
-            // The terms of the same lanes as in `sum`, without a buffer for the exponentials.
-            let sum = crate::reductions::sum_of(logits, logits, |x, _| (x - max).exp());
-            losses[i] = loss_of_row(logits, targets, i, Normalizer { max, sum });
-        }
-    });
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..logits.nrows() {
+                let logits = row(&logits, i);
+                let max = max(logits);
+                // The terms of the same lanes as in `sum`, without a buffer for the exponentials.
+                let sum = crate::reductions::sum_of(logits, logits, |x, _| (x - max).exp());
+                losses[i] = loss_of_row(logits, targets, i, Normalizer { max, sum });
+            }
+        },
+    );
 }
 
 /// Softmax and cross-entropy, forward and backward, in one pass over the logits:
@@ -130,24 +133,27 @@ pub fn softmax_cross_entropy<F: Real>(
 ) {
     assert_same_shape("softmax_cross_entropy", "dlogits", dlogits.dim(), logits.dim());
     assert_fit("softmax_cross_entropy", logits.dim(), targets, losses.len());
-    vectorize(|| {
-        for i in 0..logits.nrows() {
-            let (logits, dlogits) = (row(&logits, i), row_mut(&mut dlogits, i));
-            let normalizer = softmax_row(logits, dlogits);
-            losses[i] = loss_of_row(logits, targets, i, normalizer);
-            match targets {
-                Targets::Classes(labels) => {
-                    dlogits[labels[i]] -= F::one();
-                    dlogits.iter_mut().for_each(|d| *d *= scale);
-                }
-                Targets::Probabilities(y) => {
-                    let y = row(&y, i);
-                    let total = sum(y);
-                    dlogits.iter_mut().zip(y).for_each(|(d, &y)| *d = (*d * total - y) * scale);
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..logits.nrows() {
+                let (logits, dlogits) = (row(&logits, i), row_mut(&mut dlogits, i));
+                let normalizer = softmax_row(logits, dlogits);
+                losses[i] = loss_of_row(logits, targets, i, normalizer);
+                match targets {
+                    Targets::Classes(labels) => {
+                        dlogits[labels[i]] -= F::one();
+                        dlogits.iter_mut().for_each(|d| *d *= scale);
+                    }
+                    Targets::Probabilities(y) => {
+                        let y = row(&y, i);
+                        let total = sum(y);
+                        dlogits.iter_mut().zip(y).for_each(|(d, &y)| *d = (*d * total - y) * scale);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Σⱼ yⱼ (log Σₖ exp(xₖ) - xⱼ) of row `i`.

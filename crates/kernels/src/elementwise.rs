@@ -22,13 +22,16 @@ pub fn fill_rows<F: Real>(values: &[F], mut y: ArrayViewMut2<F>) {
 #[track_caller]
 pub fn relu<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
     assert_same_shape("relu", "y", y.dim(), x.dim());
-    vectorize(|| {
-        for i in 0..x.nrows() {
-            for (y, &x) in row_mut(&mut y, i).iter_mut().zip(row(&x, i)) {
-                *y = if x > F::zero() { x } else { F::zero() };
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                for (y, &x) in row_mut(&mut y, i).iter_mut().zip(row(&x, i)) {
+                    *y = if x > F::zero() { x } else { F::zero() };
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Of [`relu`]: dx ← dy where x > 0, else 0. Shapes: all (rows, width).
@@ -39,11 +42,14 @@ pub fn relu<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
 pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, mut dx: ArrayViewMut2<F>) {
     assert_same_shape("relu_backward", "dy", dy.dim(), x.dim());
     assert_same_shape("relu_backward", "dx", dx.dim(), x.dim());
-    vectorize(|| {
-        for i in 0..x.nrows() {
-            for ((dx, &x), &dy) in row_mut(&mut dx, i).iter_mut().zip(row(&x, i)).zip(row(&dy, i)) {
-                *dx = if x > F::zero() { dy } else { F::zero() };
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                for ((dx, &x), &dy) in row_mut(&mut dx, i).iter_mut().zip(row(&x, i)).zip(row(&dy, i)) {
+                    *dx = if x > F::zero() { dy } else { F::zero() };
+                }
             }
-        }
-    });
+        },
+    );
 }

@@ -11,13 +11,16 @@ use ndarray::{ArrayView1, ArrayView2};
 pub fn column_sums<F: Real>(x: ArrayView2<F>, sums: &mut [F]) {
     assert!(sums.len() == x.ncols(), "column_sums: {} sums, x is {:?}", sums.len(), x.dim());
     sums.fill(F::zero());
-    vectorize(|| {
-        for i in 0..x.nrows() {
-            for (sum, &x) in sums.iter_mut().zip(row(&x, i)) {
-                *sum += x;
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                for (sum, &x) in sums.iter_mut().zip(row(&x, i)) {
+                    *sum += x;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Index of the largest value; of the first, if several are largest. NaN is never largest.

@@ -14,11 +14,14 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 #[track_caller]
 pub fn softmax<F: Real>(x: ArrayView2<F>, mut s: ArrayViewMut2<F>) {
     assert_same_shape("softmax", "s", s.dim(), x.dim());
-    vectorize(|| {
-        for i in 0..x.nrows() {
-            softmax_row(row(&x, i), row_mut(&mut s, i));
-        }
-    });
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                softmax_row(row(&x, i), row_mut(&mut s, i));
+            }
+        },
+    );
 }
 
 /// The softmax of one row of logits, with what the loss needs beside it.
@@ -53,13 +56,16 @@ pub(crate) fn softmax_row<F: Real>(x: &[F], s: &mut [F]) -> Normalizer<F> {
 pub fn softmax_backward<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, mut dx: ArrayViewMut2<F>) {
     assert_same_shape("softmax_backward", "dy", dy.dim(), s.dim());
     assert_same_shape("softmax_backward", "dx", dx.dim(), s.dim());
-    vectorize(|| {
-        for i in 0..s.nrows() {
-            let (s, dy) = (row(&s, i), row(&dy, i));
-            let mean = dot(s, dy);
-            for ((dx, &s), &dy) in row_mut(&mut dx, i).iter_mut().zip(s).zip(dy) {
-                *dx = s * (dy - mean);
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..s.nrows() {
+                let (s, dy) = (row(&s, i), row(&dy, i));
+                let mean = dot(s, dy);
+                for ((dx, &s), &dy) in row_mut(&mut dx, i).iter_mut().zip(s).zip(dy) {
+                    *dx = s * (dy - mean);
+                }
             }
-        }
-    });
+        },
+    );
 }

@@ -41,15 +41,18 @@ pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView
     for_each_sample("softmax_backward_stored_jacobian", s, dy, dx, |s, dy, dx| {
         let classes = s.len();
         with_scratch(classes * classes, |jacobian| {
-            vectorize(|| {
-                for i in 0..classes {
-                    let jacobian = &mut jacobian[i * classes..][..classes];
-                    for (entry, &s_j) in jacobian.iter_mut().zip(s) {
-                        *entry = jacobian_entry(s[i], s_j, false);
+            vectorize(
+                #[inline(always)]
+                || {
+                    for i in 0..classes {
+                        let jacobian = &mut jacobian[i * classes..][..classes];
+                        for (entry, &s_j) in jacobian.iter_mut().zip(s) {
+                            *entry = jacobian_entry(s[i], s_j, false);
+                        }
+                        jacobian[i] = jacobian_entry(s[i], s[i], true);
                     }
-                    jacobian[i] = jacobian_entry(s[i], s[i], true);
-                }
-            });
+                },
+            );
             multiply(jacobian, dy, dx);
         });
     });
@@ -77,14 +80,17 @@ fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
 #[track_caller]
 pub fn softmax_backward_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     for_each_sample("softmax_backward_jacobian", s, dy, dx, |s, dy, dx| {
-        vectorize(|| {
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let s_i = s[i];
-                // δᵢⱼ is 0 in the sum; its one term, sᵢ dyᵢ, follows.
-                let off_diagonal = sum_of(s, dy, |s_j, dy_j| jacobian_entry(s_i, s_j, false) * dy_j);
-                *dx = off_diagonal + s_i * dy[i];
-            }
-        });
+        vectorize(
+            #[inline(always)]
+            || {
+                for (i, dx) in dx.iter_mut().enumerate() {
+                    let s_i = s[i];
+                    // δᵢⱼ is 0 in the sum; its one term, sᵢ dyᵢ, follows.
+                    let off_diagonal = sum_of(s, dy, |s_j, dy_j| jacobian_entry(s_i, s_j, false) * dy_j);
+                    *dx = off_diagonal + s_i * dy[i];
+                }
+            },
+        );
     });
 }
 

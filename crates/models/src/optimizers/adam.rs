@@ -58,13 +58,16 @@ impl<F: Real> Optimizer<F> for Adam {
         let root_correction = F::of(1.0 / (1.0 - self.beta2.powf(t)).sqrt());
         let epsilon = F::of(self.epsilon);
         let keep = F::of(1.0 - self.learning_rate * self.weight_decay);
-        vectorize(|| {
-            let moments = mean.iter_mut().zip(mean_square);
-            for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(moments) {
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * (g * g);
-                *p = keep * *p - rate * *m / (v.sqrt() * root_correction + epsilon);
-            }
-        });
+        vectorize(
+            #[inline(always)]
+            || {
+                let moments = mean.iter_mut().zip(mean_square);
+                for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(moments) {
+                    *m = beta1 * *m + rest1 * g;
+                    *v = beta2 * *v + rest2 * (g * g);
+                    *p = keep * *p - rate * *m / (v.sqrt() * root_correction + epsilon);
+                }
+            },
+        );
     }
 }

@@ -49,19 +49,22 @@ impl<F: Real> Optimizer<F> for Sgd {
         let [velocity, ..] = moments;
         let rate = F::of(self.learning_rate / (1.0 + self.decay * step as f64));
         let momentum = F::of(self.momentum);
-        vectorize(|| {
-            let steps = parameters.iter_mut().zip(gradient);
-            match (self.momentum > 0.0, self.nesterov) {
-                (false, _) => steps.for_each(|(p, &g)| *p -= rate * g),
-                (true, false) => steps.zip(velocity).for_each(|((p, &g), v)| {
-                    *v = momentum * *v - rate * g;
-                    *p += *v;
-                }),
-                (true, true) => steps.zip(velocity).for_each(|((p, &g), v)| {
-                    *v = momentum * *v - rate * g;
-                    *p += momentum * *v - rate * g;
-                }),
-            }
-        });
+        vectorize(
+            #[inline(always)]
+            || {
+                let steps = parameters.iter_mut().zip(gradient);
+                match (self.momentum > 0.0, self.nesterov) {
+                    (false, _) => steps.for_each(|(p, &g)| *p -= rate * g),
+                    (true, false) => steps.zip(velocity).for_each(|((p, &g), v)| {
+                        *v = momentum * *v - rate * g;
+                        *p += *v;
+                    }),
+                    (true, true) => steps.zip(velocity).for_each(|((p, &g), v)| {
+                        *v = momentum * *v - rate * g;
+                        *p += momentum * *v - rate * g;
+                    }),
+                }
+            },
+        );
     }
 }

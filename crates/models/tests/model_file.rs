@@ -1,0 +1,172 @@
+//! Model files: what is saved is what is loaded, and no file, however broken, does more than give an error.
+
+use chainrule_core::{Real, Scaling};
+use chainrule_models::{Classifier, GradientPath, ModelFileError};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn classifier<F: Real>() -> Classifier<F> {
+    Classifier::builder(3, 2)
+        .hidden(&[4])
+        .seed(5)
+        .gradient(GradientPath::Product)
+        .scaling(Scaling::from_range(0.0, 255.0).unwrap())
+        .class_names(["cat", "dög"])
+        .build()
+        .unwrap()
+}
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("model.safetensors")
+    }
+
+    /// What loading such bytes gives.
+    fn load(&self, bytes: &[u8]) -> Result<Classifier<f32>, ModelFileError> {
+        fs::write(self.file(), bytes).unwrap();
+        Classifier::load(self.file())
+    }
+}
+
+fn saved() -> Vec<u8> {
+    let place = Place::new();
+    classifier::<f32>().save(place.file()).unwrap();
+    fs::read(place.file()).unwrap()
+}
+
+fn round_trip<F: Real>() {
+    let (place, classifier) = (Place::new(), classifier::<F>());
+    classifier.save(place.file()).unwrap();
+    let loaded = Classifier::<F>::load(place.file()).unwrap();
+    assert_eq!(loaded.network().parameters(), classifier.network().parameters());
+    assert_eq!(loaded.architecture(), classifier.architecture());
+    assert_eq!(loaded.class_names(), classifier.class_names());
+    assert_eq!(loaded.scaling(), classifier.scaling());
+    loaded.save(place.directory.path().join("again")).unwrap();
+    assert_eq!(fs::read(place.file()).unwrap(), fs::read(place.directory.path().join("again")).unwrap());
+    assert_eq!(fs::read_dir(place.directory.path()).unwrap().count(), 2, "nothing else is left behind");
+}
+
+#[test]
+fn what_is_saved_is_what_is_loaded() {
+    round_trip::<f32>();
+    round_trip::<f64>();
+}
+
+#[test]
+fn saving_replaces_a_file_as_a_whole() {
+    let place = Place::new();
+    fs::write(place.file(), "old").unwrap();
+    classifier::<f32>().save(place.file()).unwrap();
+    assert!(Classifier::<f32>::load(place.file()).is_ok());
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_an_error() {
+    let (place, bytes) = (Place::new(), saved());
+    for length in 0..bytes.len() {
+        let error = place.load(&bytes[..length]).unwrap_err();
+        assert!(matches!(error, ModelFileError::NotSafetensors { .. }), "{length}: {error}");
+    }
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(place.load(&longer).is_err());
+}
+
+proptest! {
+    /// A flipped bit may still be a model (another weight, another name), but never a panic or an endless allocation.
+    #[test]
+    fn a_flipped_bit_is_an_error_or_another_model(bit in 0_usize..8000) {
+        let mut bytes = saved();
+        let bit = bit % (8 * bytes.len());
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let _ = Place::new().load(&bytes);
+    }
+
+    #[test]
+    fn noise_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(Place::new().load(&bytes).is_err());
+    }
+}
+
+/// A model file with its description changed, all else as it was.
+fn described(change: impl Fn(&mut serde_json::Value)) -> Vec<u8> {
+    let bytes = saved();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let text = &metadata.metadata().as_ref().unwrap()["chainrule"];
+    let mut description = serde_json::from_str(text).unwrap();
+    change(&mut description);
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let metadata = HashMap::from([("chainrule".to_owned(), description.to_string())]);
+    safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap()
+}
+
+#[test]
+fn descriptions_that_lie() {
+    use serde_json::{Value, json};
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 10] = [
+        (|d| d["version"] = json!(2), "expected format version 1, found 2"),
+        (
+            |d| d["architecture"]["inputs"] = json!(7),
+            "tensor layers.0.weight: expected F32 of shape [7, 4], found F32 of shape [3, 4]",
+        ),
+        (|d| d["architecture"]["inputs"] = json!(1_u64 << 60), "tensor layers.0.weight: expected F32"),
+        (
+            |d| d["architecture"]["layers"][0]["outputs"] = json!(1_u64 << 40),
+            "tensor layers.0.weight: expected F32",
+        ),
+        (|d| d["architecture"]["layers"][1]["kind"] = json!("relo"), "unknown variant `relo`"),
+        (|d| d["architecture"]["layers"] = json!([]), "expected the tensors [], found"),
+        (|d| d["architecture"]["layers"][2] = json!({"kind": "relu"}), "expected the tensors"),
+        (|d| d["class_names"] = json!(["one"]), "class names: expected 2, one for each class, found 1"),
+        (
+            |d| d["scaling"]["factor"] = json!(0.0),
+            "scaling factor is 0, expected a finite number other than 0",
+        ),
+        (|d| d["scaling"]["factor"] = Value::Null, "does not describe a model"),
+    ];
+    let place = Place::new();
+    assert!(place.load(&described(|_| {})).is_ok());
+    for (change, message) in cases {
+        let error = place.load(&described(change)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error:?} does not say {message:?}");
+        assert!(error.contains("model.safetensors"), "{error:?} does not name the file");
+    }
+}
+
+#[test]
+fn a_parameter_that_is_not_finite() {
+    let mut bytes = saved();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let error = Place::new().load(&bytes).unwrap_err();
+    assert!(matches!(error, ModelFileError::NotFinite { .. }), "{error}");
+}
+
+#[test]
+fn files_of_something_else() {
+    let place = Place::new();
+    classifier::<f64>().save(place.file()).unwrap();
+    let error = Classifier::<f32>::load(place.file()).unwrap_err().to_string();
+    assert!(error.contains("expected F32 of shape [3, 4], found F64 of shape [3, 4]"), "{error}");
+
+    let other = safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView)>::new(), None).unwrap();
+    assert!(matches!(place.load(&other), Err(ModelFileError::NotAModel { .. })));
+    assert!(matches!(
+        Classifier::<f32>::load(place.directory.path()),
+        Err(ModelFileError::NotAFile { .. } | ModelFileError::Io { .. })
+    ));
+    assert!(matches!(Classifier::<f32>::load(Path::new("no such file")), Err(ModelFileError::Io { .. })));
+    let nowhere = place.directory.path().join("no such directory").join("model");
+    assert!(matches!(classifier::<f32>().save(nowhere), Err(ModelFileError::Io { .. })));
+}

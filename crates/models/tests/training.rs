@@ -1,0 +1,237 @@
+//! Training is a function of data and seed alone: the same bits by the explicit route and the joint step, on any number of
+//! threads, in one fit or two.
+
+use chainrule_core::{Loss, Purpose, Random, Real, Rows, Targets};
+use chainrule_models::{
+    Adam, Batch, CategoricalCrossEntropy, Classifier, GradientPath, Network, OptimizerState, Progress,
+    Samples, Sgd, Training,
+};
+use ndarray::{Array2, Axis};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+fn data<F: Real>(rows: usize, inputs: usize, classes: usize) -> (Array2<F>, Vec<usize>) {
+    let random = Random::new(11, Purpose::Generate, 0);
+    let x = Array2::from_shape_fn((rows, inputs), |(i, j)| F::of(random.normal((i * inputs + j) as u64)));
+    // A rule that can be learned: which of the first columns is largest.
+    let labels =
+        x.outer_iter().map(|row| (0..classes).max_by(|&a, &b| row[a].partial_cmp(&row[b]).unwrap()).unwrap());
+    let labels = labels.collect();
+    (x, labels)
+}
+
+fn bits<F: Real>(parameters: &[F]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    parameters.iter().for_each(|p| p.write_le(&mut bytes));
+    bytes
+}
+
+fn network<F: Real>(path: GradientPath) -> Network<F> {
+    Network::builder(30).dense(150).relu().dense(20).relu().dense(5).softmax_by(path).build().unwrap()
+}
+
+const PATHS: [GradientPath; 4] =
+    [GradientPath::Fused, GradientPath::Product, GradientPath::Jacobian, GradientPath::StoredJacobian];
+
+fn the_routes_agree<F: Real>(path: GradientPath, rows: usize) {
+    let (x, labels) = data::<F>(rows, 30, 5);
+    let indices: Vec<usize> = (0..rows).rev().collect();
+    let x_batch = x.select(Axis(0), &indices);
+    let labels: Vec<usize> = indices.iter().map(|&i| labels[i]).collect();
+    let targets = Targets::Classes(&labels);
+    let (mut explicit, mut joint) = (network::<F>(path), network::<F>(path));
+    let mut explicit_optimizer = OptimizerState::new(Adam::default(), &explicit).unwrap();
+    let mut joint_optimizer = OptimizerState::new(Adam::default(), &joint).unwrap();
+    let (mut explicit_tape, mut joint_tape) = (explicit.tape(rows), joint.tape(rows + 3));
+    for step in 0..5 {
+        let pass = explicit.forward(x_batch.view(), &mut explicit_tape).unwrap();
+        let (explicit_loss, gradient) = pass.backward(&CategoricalCrossEntropy, targets).unwrap();
+        explicit_optimizer.step(explicit.parameters_mut(), gradient).unwrap();
+        let batch = Batch { rows: &x, indices: &indices, targets };
+        let joint_loss =
+            joint.train_step(batch, &CategoricalCrossEntropy, &mut joint_optimizer, &mut joint_tape).unwrap();
+        assert_eq!(explicit_loss, joint_loss, "{path:?}, {rows} rows, step {step}");
+        assert!(
+            bits(explicit.parameters()) == bits(joint.parameters()),
+            "{path:?}, {rows} rows, step {step}"
+        );
+    }
+}
+
+#[test]
+fn the_explicit_route_and_the_joint_step_give_the_same_bits() {
+    for path in PATHS {
+        for rows in [1, 17, 128, 150] {
+            the_routes_agree::<f32>(path, rows);
+            the_routes_agree::<f64>(path, rows);
+        }
+    }
+}
+
+#[test]
+fn the_paths_give_the_same_gradient() {
+    let (x, labels) = data::<f64>(100, 30, 5);
+    let gradients = PATHS.map(|path| {
+        let network = network::<f64>(path);
+        let mut tape = network.tape(100);
+        let pass = network.forward(x.view(), &mut tape).unwrap();
+        let (loss, gradient) = pass.backward(&CategoricalCrossEntropy, Targets::Classes(&labels)).unwrap();
+        (loss, gradient.to_vec())
+    });
+    let (loss, gradient) = &gradients[0];
+    for (path, (other_loss, other)) in PATHS.iter().zip(&gradients) {
+        assert!((loss - other_loss).abs() < 1e-12, "{path:?}");
+        assert!(gradient.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-12), "{path:?}");
+    }
+}
+
+fn fitted(threads: usize, batch_size: usize, optimizer: Arc<dyn chainrule_core::Optimizer<f32>>) -> Vec<u8> {
+    let (x, labels) = data::<f32>(333, 30, 5);
+    let mut classifier = Classifier::builder(30, 5).hidden(&[150, 20]).seed(4).build().unwrap();
+    let training = Training { epochs: 2, batch_size, seed: 8, threads, optimizer };
+    classifier.fit(Samples::new(&x, Targets::Classes(&labels)), &training).unwrap();
+    bits(classifier.network().parameters())
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits_and_so_do_two_runs() {
+    for batch_size in [1, 32, 100, 1000] {
+        let adam = fitted(1, batch_size, Arc::new(Adam::default()));
+        let sgd = fitted(1, batch_size, Arc::new(Sgd::default()));
+        assert!(adam != sgd);
+        for threads in [0, 1, 2, 3] {
+            assert!(fitted(threads, batch_size, Arc::new(Adam::default())) == adam, "{threads} threads");
+            assert!(fitted(threads, batch_size, Arc::new(Sgd::default())) == sgd, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn every_path_learns_and_so_do_soft_targets() {
+    let (x, labels) = data::<f64>(600, 6, 3);
+    let one_hot = Array2::from_shape_fn((600, 3), |(i, j)| if labels[i] == j { 0.9 } else { 0.05 });
+    for path in PATHS {
+        for targets in [Targets::Classes(&labels), Targets::Probabilities(one_hot.view())] {
+            let mut classifier = Classifier::builder(6, 3).hidden(&[32]).gradient(path).build().unwrap();
+            let optimizer = Arc::new(Adam { learning_rate: 0.01, ..Adam::default() });
+            let training = Training { epochs: 20, optimizer, batch_size: 32, ..Training::default() };
+            let samples = Samples::new(&x, targets);
+            let history = classifier.fit(samples, &training).unwrap();
+            let (first, last) = (history.epochs[0], history.epochs[19]);
+            assert!(last.loss < first.loss && last.accuracy > 0.95, "{path:?}: {history}");
+            let evaluation = classifier.evaluate(samples).unwrap();
+            assert!(evaluation.accuracy > 0.95);
+            assert_eq!(evaluation.confusion.sum(), 600);
+            let predicted = classifier.predict(&x).unwrap();
+            let correct = predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
+            assert_eq!(correct as f64 / 600.0, evaluation.accuracy);
+        }
+    }
+}
+
+#[test]
+fn an_evaluation_is_the_loss_of_the_predicted_probabilities() {
+    let (x, labels) = data::<f64>(2500, 6, 3);
+    let classifier = Classifier::builder(6, 3).hidden(&[8]).build().unwrap();
+    let probabilities = classifier.predict_proba(&x).unwrap();
+    assert!(probabilities.sum_axis(Axis(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-14));
+    let expected = CategoricalCrossEntropy.mean(probabilities.view(), Targets::Classes(&labels)).unwrap();
+    let evaluation = classifier.evaluate(Samples::new(&x, Targets::Classes(&labels))).unwrap();
+    assert!((evaluation.loss - expected).abs() < 1e-12);
+}
+
+#[test]
+fn scaling_is_part_of_the_classifier() {
+    let (x, labels) = data::<f64>(200, 6, 3);
+    let raw = x.mapv(|x| 50.0 * x + 7.0);
+    let training = Training { epochs: 2, ..Training::default() };
+    let targets = Targets::Classes(&labels);
+    let mut plain = Classifier::builder(6, 3).build().unwrap();
+    plain.fit(Samples::new(&x, targets), &training).unwrap();
+    let scaling = chainrule_core::Scaling::new(7.0, 1.0 / 50.0).unwrap();
+    let mut scaled = Classifier::builder(6, 3).scaling(scaling).build().unwrap();
+    scaled.fit(Samples::new(&raw, targets), &training).unwrap();
+    let (plain, scaled) = (plain.predict_proba(&x).unwrap(), scaled.predict_proba(&raw).unwrap());
+    assert!((plain - scaled).iter().all(|difference| difference.abs() < 1e-10));
+}
+
+#[test]
+fn progress_tells_of_every_step_and_can_end_the_training() {
+    let (x, labels) = data::<f32>(100, 6, 3);
+    let samples = Samples::new(&x, Targets::Classes(&labels));
+    let training = Training { epochs: 3, batch_size: 30, ..Training::default() };
+    let (mut steps, mut epochs) = (Vec::new(), Vec::new());
+    let mut classifier = Classifier::builder(6, 3).build().unwrap();
+    let history = classifier
+        .fit_with(samples, Some(samples), &training, &mut |progress| {
+            match progress {
+                Progress::Batch { epoch, batch, batches, .. } => steps.push((epoch, batch, batches)),
+                Progress::Epoch(record) => epochs.push(*record),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let expected: Vec<_> = (1..=3).flat_map(|epoch| (1..=4).map(move |batch| (epoch, batch, 4))).collect();
+    assert_eq!(steps, expected);
+    assert_eq!(epochs, history.epochs);
+    let last = epochs[2];
+    let evaluation = classifier.evaluate(samples).unwrap();
+    assert_eq!(last.validation_loss, Some(evaluation.loss));
+    assert_eq!(last.validation_accuracy, Some(evaluation.accuracy));
+
+    let mut count = 0;
+    let history = classifier.fit_with(samples, None, &training, &mut |_| {
+        count += 1;
+        if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!(history.unwrap().epochs.len(), 1);
+    assert_eq!(count, 2);
+}
+
+/// Rows that fail once they are asked for too often.
+struct Failing(Array2<f32>, std::sync::atomic::AtomicUsize);
+
+impl Rows<f32> for Failing {
+    fn len(&self) -> usize {
+        self.0.nrows()
+    }
+    fn width(&self) -> usize {
+        self.0.ncols()
+    }
+    fn gather(
+        &self,
+        indices: &[usize],
+        tile: ndarray::ArrayViewMut2<f32>,
+    ) -> Result<(), chainrule_core::Error> {
+        if self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 9 {
+            return Err(chainrule_core::Error::Source("the disk is gone".into()));
+        }
+        self.0.gather(indices, tile)
+    }
+    fn check_finite(&self) -> Result<(), chainrule_core::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_training_that_fails_keeps_the_last_whole_epoch() {
+    let (x, labels) = data::<f32>(100, 6, 3);
+    let targets = Targets::Classes(&labels);
+    let training = |epochs| Training { epochs, batch_size: 20, threads: 1, ..Training::default() };
+    let mut good = Classifier::builder(6, 3).build().unwrap();
+    let mut failed = good.clone();
+    good.fit(Samples::new(&x, targets), &training(1)).unwrap();
+    // Two tiles a batch of 20 rows, so the first epoch just gets through.
+    let rows = Failing(x.clone(), 0.into());
+    let error = failed.fit(Samples::new(&rows, targets), &training(2)).unwrap_err();
+    assert!(matches!(error, chainrule_core::Error::Source(_)), "{error}");
+    assert!(bits(failed.network().parameters()) == bits(good.network().parameters()));
+
+    let diverging = Arc::new(Sgd { learning_rate: 1e39, ..Sgd::default() });
+    let before = bits(good.network().parameters());
+    let error =
+        good.fit(Samples::new(&x, targets), &Training { optimizer: diverging, ..training(2) }).unwrap_err();
+    assert!(matches!(error, chainrule_core::Error::Diverged { epoch: 1, .. }), "{error}");
+    assert!(bits(good.network().parameters()) == before);
+}

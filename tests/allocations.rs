@@ -1,0 +1,49 @@
+//! Training allocates when a tape is made and not after, prediction when a scratch is made. Alone in its process, as the
+//! counting allocator sees everything.
+
+use chainrule::models::Batch;
+use chainrule::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// Blocks allocated by `work`, on all threads.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = dhat::HeapStats::get().total_blocks;
+    work();
+    dhat::HeapStats::get().total_blocks - before
+}
+
+#[test]
+fn steps_and_predictions_allocate_nothing() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    assert!(allocations(|| drop(std::hint::black_box(vec![1_u8; 1000]))) >= 1, "the counter counts");
+    let data = chainrule::data::digits();
+    let indices: Vec<usize> = (0..150).collect();
+    let soft = ndarray::Array2::from_elem((150, 10), 0.1_f32);
+    let pool = chainrule::kernels::pool(2).unwrap();
+    let paths =
+        [GradientPath::Fused, GradientPath::Product, GradientPath::Jacobian, GradientPath::StoredJacobian];
+    for path in paths {
+        pool.install(|| {
+            let builder = Network::<f32>::builder(64).dense(40).relu().dense(10);
+            let mut network = builder.softmax_by(path).build().unwrap();
+            let mut tape = network.tape(150);
+            let mut scratch = network.scratch(150);
+            let mut optimizer = OptimizerState::new(Adam::default(), &network).unwrap();
+            let labels = Targets::Classes(&data.labels()[..150]);
+            let mut route = |network: &mut Network<f32>, targets| {
+                let batch = Batch { rows: &data, indices: &indices, targets };
+                network.train_step(batch, &CategoricalCrossEntropy, &mut optimizer, &mut tape).unwrap();
+                network.predict(&data, &indices, &mut scratch).unwrap();
+            };
+            // Threads set up their queues, BLAS its buffers and kernels their scratch on first use, and a thread's first
+            // use may come late: so some run of many steps, and all after it, must be free of allocations.
+            for targets in [labels, Targets::Probabilities(soft.view())] {
+                let mut run = || allocations(|| (0..20).for_each(|_| route(&mut network, targets)));
+                let runs: Vec<u64> = (0..20).map(|_| run()).collect();
+                assert_eq!(runs[10..], [0; 10], "{path:?}: {runs:?}");
+            }
+        });
+    }
+}
