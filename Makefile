@@ -1,0 +1,44 @@
+# make demo    train on the embedded digits and compare the gradient paths
+# make test    everything that must hold: format, lints, documentation, tests, examples
+# make check   format and lints only
+# make bench   the criterion benchmarks
+CARGO ?= cargo
+EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
+OUT ?= chainrule-out
+
+.PHONY: demo test check bench openblas
+
+demo: openblas
+	$(CARGO) build --release --locked --package chainrule-cli
+	@echo
+	@echo "== Training a classifier on 1,797 handwritten digits"
+	$(CARGO) run --quiet --release --locked -- train --out $(OUT)
+	@echo
+	@echo "== Four ways back through softmax: the same gradient at four costs"
+	$(CARGO) run --quiet --release --locked -- gradients --out $(OUT)
+	@echo
+	@echo "Look at:"
+	@echo "  $(OUT)/curves.svg         loss and accuracy, epoch by epoch"
+	@echo "  $(OUT)/gradients.svg      time per logit of each gradient path"
+	@echo "  $(OUT)/metrics.json       test accuracy, times, the hash of the parameters, the BLAS in use"
+	@echo "  $(OUT)/history.csv        the epochs as a table"
+	@echo "  $(OUT)/model.safetensors  the model; try: cargo run --release -- inspect --model $(OUT)/model.safetensors"
+
+test: openblas check
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) test --workspace --locked
+	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
+	@for example in $(EXAMPLES); do \
+		echo "== example $$example"; \
+		$(CARGO) run --quiet --locked --example $$example || exit 1; \
+	done
+
+check: openblas
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: openblas
+	$(CARGO) bench --locked --bench matmul --bench softmax_gradient --bench training_step
+
+openblas:
+	@sh scripts/openblas.sh
