@@ -4,7 +4,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if std::env::var_os("CARGO_FEATURE_BLAS").is_none() {
         println!(
-            "cargo:warning=chainrule is built without BLAS: matrix products are ndarray's own and slower; \
+            "cargo:warning=chainrule is built without BLAS: matrix products are ndarray's own; \
              enable the feature openblas-system (needs libopenblas) or openblas-static"
         );
     }

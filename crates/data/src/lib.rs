@@ -1,1 +1,48 @@
+//! Data sets for chainrule: rows of inputs with labels, the readers that make them, and the split into training and test.
+//!
+//! | function | what it gives |
+//! |---|---|
+//! | [`digits`] | 1,797 handwritten digits, compiled in |
+//! | [`fashion_mnist`] | 70,000 images of clothes, from four files |
+//! | [`spiral`], [`vertical`] | points in the plane, from the book *Neural Networks from Scratch* |
+//! | [`DataSet::from_bytes`], [`DataSet::from_numbers`] | your own |
+//! | [`read_csv_rows`] | rows without labels, to predict |
+//! | [`read_idx`] | any IDX file of bytes |
+//!
+//! A [`DataSet`] holds its inputs raw (an image stays bytes) and says how they are best scaled. It is a
+//! [`Rows`](chainrule_core::Rows), so training gathers the rows of a batch from it as numbers:
+//!
+//! ```
+//! use chainrule_core::Rows;
+//! use ndarray::Array2;
+//!
+//! let (train, test) = chainrule_data::digits().split(0.2, 42)?;
+//! assert_eq!((train.len(), test.len()), (1438, 359));
+//!
+//! let mut batch = Array2::<f32>::zeros((3, train.width()));
+//! train.scaling().of(&train).gather(&[5, 0, 1], batch.view_mut())?;
+//! assert!(batch.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+//! # Ok::<(), chainrule_data::Error>(())
+//! ```
+//!
+//! # Errors and panics
+//!
+//! Files are not trusted: whatever they hold, a reader returns an [`Error`] that names the file and the place in it, and
+//! takes memory only for data that are there. Nothing here panics on what a caller or a file gives.
 
+mod csv_rows;
+mod data_set;
+mod digits;
+mod error;
+mod fashion_mnist;
+mod idx;
+mod nnfs;
+mod split;
+
+pub use csv_rows::read_csv_rows;
+pub use data_set::{DataSet, Description};
+pub use digits::digits;
+pub use error::Error;
+pub use fashion_mnist::{FASHION_MNIST_DIR, fashion_mnist};
+pub use idx::{Idx, read_idx};
+pub use nnfs::{spiral, vertical};
