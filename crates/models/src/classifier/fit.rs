@@ -1,6 +1,6 @@
 use super::{Classifier, EpochRecord, History, LOSS, Progress, Samples, Training};
 use crate::{Batch, OptimizerState, Tape};
-use chainrule_core::{AlignedBuffer, Error, OwnedTargets, Purpose, Random, Real, Targets};
+use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, Targets};
 use chainrule_kernels::{argmax, pool};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -58,12 +58,10 @@ impl<F: Real> Classifier<F> {
         let mut work = Work::new(self, train, training)?;
         let mut history = History::default();
         for epoch in 1..=training.epochs {
-            let before: AlignedBuffer<F> = work.copy_parameters(self);
+            let before = self.network.clone();
             let start = Instant::now();
             let trained = work.epoch(self, train, training, epoch, on_progress);
-            let (Means { loss, accuracy }, flow) = trained.inspect_err(|_| {
-                self.network.parameters_mut().copy_from_slice(&before);
-            })?;
+            let (Means { loss, accuracy }, flow) = trained.inspect_err(|_| self.network = before)?;
             let seconds = start.elapsed().as_secs_f64();
             self.epochs += 1;
             let validation = validation.map(|samples| self.evaluate(samples)).transpose()?;
@@ -110,13 +108,6 @@ impl<F: Real> Work<F> {
         })
     }
 
-    fn copy_parameters(&self, classifier: &Classifier<F>) -> AlignedBuffer<F> {
-        let parameters = classifier.network.parameters();
-        let mut copy = AlignedBuffer::zeros(parameters.len());
-        copy.copy_from_slice(parameters);
-        copy
-    }
-
     /// One epoch: every row once, in this epoch's order.
     fn epoch(
         &mut self,
@@ -139,8 +130,7 @@ impl<F: Real> Work<F> {
         for (number, indices) in self.order.chunks(training.batch_size).enumerate() {
             let targets = self.targets.gather(train.targets, indices);
             let batch = Batch { rows: &rows, indices, targets };
-            let loss =
-                network.train_checked_step(batch, &LOSS, &mut self.optimizer, &mut self.tape)?.as_f64();
+            let loss = network.train_step(batch, &LOSS, &mut self.optimizer, &mut self.tape)?.as_f64();
             if !loss.is_finite() {
                 return Err(Error::Diverged { epoch, batch: number + 1, loss });
             }

@@ -18,7 +18,7 @@ impl<F: Real> Network<F> {
     ) -> Result<Pass<'n, 't, F>, Error> {
         self.check_inputs(&x)?;
         x.check_finite()?;
-        tape.workspace.check("tape", self, x.nrows())?;
+        tape.check(self, x.nrows())?;
         tape.workspace.for_each_tile(x.nrows(), |rows, mut tile| {
             tile.inputs_mut().assign(&x.slice_axis(Axis(0), Slice::from(rows)));
             self.forward_tile(&mut tile, self.layers.len());

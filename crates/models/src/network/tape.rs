@@ -186,6 +186,16 @@ impl<F: Real> Tape<F> {
         Tape { workspace, gradient: AlignedBuffer::zeros(network.parameters.len()) }
     }
 
+    /// Makes sure that the tape was made for `network` and holds `rows` rows.
+    pub(super) fn check(&self, network: &Network<F>, rows: usize) -> Result<(), Error> {
+        let (expected, found) = (network.parameters.len(), self.gradient.len());
+        self.workspace.check("tape", network, rows)?;
+        if found != expected {
+            return Err(Error::Length { place: "tape's gradient", expected, found });
+        }
+        Ok(())
+    }
+
     /// Rows of the largest batch that fits.
     pub fn capacity(&self) -> usize {
         self.workspace.rows

@@ -34,24 +34,13 @@ impl<F: Real> Network<F> {
         optimizer: &mut OptimizerState<F>,
         tape: &mut Tape<F>,
     ) -> Result<F, Error> {
-        self.check_inputs(batch.rows)?;
-        self.check_targets(batch.indices.len(), loss, batch.targets)?;
-        self.train_checked_step(batch, loss, optimizer, tape)
-    }
-
-    /// [`Network::train_step`] for rows and targets that are known to fit.
-    pub(crate) fn train_checked_step(
-        &mut self,
-        batch: Batch<F>,
-        loss: &dyn Loss<F>,
-        optimizer: &mut OptimizerState<F>,
-        tape: &mut Tape<F>,
-    ) -> Result<F, Error> {
         let rows = batch.indices.len();
         if rows == 0 {
             return Err(Error::Empty { place: "batch" });
         }
-        tape.workspace.check("tape", self, rows)?;
+        self.check_inputs(batch.rows)?;
+        self.check_targets(rows, loss, batch.targets)?;
+        tape.check(self, rows)?;
         optimizer.check(self.parameters.len())?;
         let Tape { workspace, gradient } = tape;
         let (layers, loss) = self.split_head(loss);
