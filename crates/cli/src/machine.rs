@@ -1,0 +1,49 @@
+//! What the program runs on: BLAS, SIMD, threads, memory.
+
+use anyhow::{Result, anyhow};
+use chainrule_kernels::{SimdLevel, blas, pool, simd_level};
+use serde::Serialize;
+
+/// The BLAS in this process.
+#[derive(Serialize)]
+pub(crate) struct Blas {
+    pub(crate) library: String,
+    pub(crate) version: String,
+    pub(crate) kernel: String,
+    pub(crate) threads: usize,
+}
+
+impl Blas {
+    pub(crate) fn here() -> Self {
+        let blas::BlasInfo { library, version, kernel, threads } = blas::info();
+        Blas { library, version, kernel, threads }
+    }
+
+    /// False in a build without BLAS.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.version.is_empty()
+    }
+}
+
+/// The widest vector instructions in use.
+pub(crate) fn simd() -> &'static str {
+    match simd_level() {
+        SimdLevel::Portable => "portable",
+        SimdLevel::Avx2 => "AVX2",
+        SimdLevel::Avx512 => "AVX-512",
+    }
+}
+
+/// Runs `work` on `threads` threads; 0 stands for all cores.
+pub(crate) fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    pool(threads)?.install(work)
+}
+
+/// Makes sure that `bytes` of memory can be had, before something that would abort without them.
+pub(crate) fn check_memory(bytes: u128, what_to_do: &str) -> Result<()> {
+    let room = usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());
+    room.ok_or_else(|| {
+        let gibibytes = bytes.div_ceil(1 << 30);
+        anyhow!("this needs about {gibibytes} GiB of memory, more than there is; {what_to_do}")
+    })
+}

@@ -1,0 +1,74 @@
+//! A directory that files are written into, each whole or not at all.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Directories that it had to make go away with it if they stay empty.
+pub(crate) struct OutputDirectory {
+    path: PathBuf,
+    /// Innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl OutputDirectory {
+    /// Makes the directory if it is missing, and makes sure that each of `files` can be written into it: to be called
+    /// before the work that the files will hold.
+    pub(crate) fn prepare(path: &Path, files: &[&str]) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            bail!("--out {}: it is a file; name a directory", path.display());
+        }
+        let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+        let directory =
+            OutputDirectory { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
+        fs::create_dir_all(path)
+            .and_then(|()| temporary_file(path))
+            .with_context(|| format!("--out {}: name a directory that can be written to", path.display()))?;
+        match files.iter().map(|file| directory.file(file)).find(|file| file.is_dir()) {
+            Some(file) => {
+                bail!("{}: it is a directory where a file belongs; name another --out", file.display())
+            }
+            None => Ok(directory),
+        }
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file beside its place, syncs and renames it, so that no reader ever sees half of it.
+    pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
+        let path = self.file(name);
+        let write = || {
+            let mut file = temporary_file(&self.path)?;
+            file.write_all(contents)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map(drop).map_err(io::Error::from)
+        };
+        write().with_context(|| path.display().to_string())
+    }
+}
+
+impl Drop for OutputDirectory {
+    fn drop(&mut self) {
+        for directory in &self.made {
+            // Fails, as it should, on a directory with something in it.
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// A file without a name that others would look for; it goes away unless it is renamed.
+fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The umask takes from these what it takes from every new file.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}

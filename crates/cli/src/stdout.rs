@@ -1,0 +1,33 @@
+//! Standard output, which may be closed by its reader at any time (`chainrule predict … | head`).
+
+use serde::Serialize;
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+/// Standard output in large pieces; to be flushed at the end.
+pub(crate) fn buffered() -> BufWriter<io::StdoutLock<'static>> {
+    BufWriter::new(io::stdout().lock())
+}
+
+/// Prints a value as indented JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = buffered();
+    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(out.flush()?)
+}
+
+/// Whether an error is that the reader of standard output has gone.
+pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_broken_pipe)
+}
+
+/// The result of writing a line of news: that nobody reads it is no reason to stop.
+pub(crate) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe
+}
