@@ -20,16 +20,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let products = [x[[0, 0]] * weights[0], x[[0, 1]] * weights[1], x[[0, 2]] * weights[2]];
     let z: f64 = products.iter().sum::<f64>() + bias;
     let y = z.max(0.0);
-    println!("  xᵢ wᵢ                     = {products:?}");
+    println!("  xᵢ wᵢ                      = {products:?}");
     println!("  z = x₀w₀ + x₁w₁ + x₂w₂ + b = {z}");
-    println!("  y = max(0, z)             = {y}");
+    println!("  y = max(0, z)              = {y}");
 
     println!("By hand, backward, from dy = 1");
     let dz = if z > 0.0 { 1.0 } else { 0.0 };
-    println!("  dz  = 1 if z > 0 else 0   = {dz}");
-    println!("  db  = dz · 1              = {dz}");
-    println!("  dwᵢ = dz · xᵢ             = {:?}", [dz * x[[0, 0]], dz * x[[0, 1]], dz * x[[0, 2]]]);
-    println!("  dxᵢ = dz · wᵢ             = {:?}", weights.map(|w| dz * w));
+    println!("  dz  = 1 if z > 0 else 0    = {dz}");
+    println!("  db  = dz · 1               = {dz}");
+    println!("  dwᵢ = dz · xᵢ              = {:?}", [dz * x[[0, 0]], dz * x[[0, 1]], dz * x[[0, 2]]]);
+    println!("  dxᵢ = dz · wᵢ              = {:?}", weights.map(|w| dz * w));
 
     println!("By the library: a dense layer 3 → 1, then ReLU");
     let dense = Dense::new(3, 1, Initializer::default());

@@ -45,8 +45,8 @@ fn main() -> Result<(), Error> {
     );
     let hopeless = array![[0.0, 1.0]];
     let true_class = Targets::Classes(&[0]);
-    println!("  -log {CLIP:e}                   = {:.6}", loss.mean(hopeless.view(), true_class)?);
-    println!("  -1 / {CLIP:e}                   = {:.0}\n", loss.gradient(hopeless.view(), true_class)?);
+    println!("  -log {CLIP:e}                    = {:.6}", loss.mean(hopeless.view(), true_class)?);
+    println!("  -1 / {CLIP:e}                    = {:.0}\n", loss.gradient(hopeless.view(), true_class)?);
 
     println!("Targets that are no targets are an error, not a number");
     if let Err(error) = loss.mean(probabilities.view(), Targets::Classes(&[0, 1, 3])) {

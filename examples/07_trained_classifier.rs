@@ -1,7 +1,7 @@
 //! All of it together: a classifier of handwritten digits, first one step by hand, then trained, saved and put to work.
 //!
 //! ```text
-//! image (64) → dense (64, 64) → ReLU → dense (64, 10) → softmax → cross-entropy → gradient → Adam
+//! image (64) → dense (64, 128) → ReLU → dense (128, 10) → softmax → cross-entropy → gradient → Adam
 //! ```
 
 use chainrule::models::Progress;
@@ -17,19 +17,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     one_step(&train)?;
 
     let mut classifier = Classifier::<f32>::builder(train.width(), train.class_names().len())
-        .hidden(&[64])
+        .hidden(&[128])
         .class_names(train.class_names())
         .scaling(train.scaling())
         .build()?;
-    print!("{}\n", classifier.summary());
+    println!("{}", classifier.summary());
 
     let optimizer = Arc::new(Adam { learning_rate: 0.003, ..Adam::default() });
-    let training = Training { epochs: 20, batch_size: 32, optimizer, ..Training::default() };
+    let training = Training { epochs: 40, batch_size: 32, optimizer, ..Training::default() };
     let samples = Samples::new(&train, train.targets());
     let held_back = Samples::new(&test, test.targets());
     classifier.fit_with(samples, Some(held_back), &training, &mut |progress| {
         if let Progress::Epoch(record) = progress
-            && record.epoch % 5 == 0
+            && record.epoch % 10 == 0
         {
             println!("{record}");
         }
@@ -62,7 +62,7 @@ fn one_step(train: &DataSet) -> Result<(), Error> {
     let targets = train.targets().rows(0..ROWS);
     let loss = CategoricalCrossEntropy;
 
-    let mut network = Network::builder(train.width()).dense(64).relu().dense(10).softmax().build()?;
+    let mut network = Network::builder(train.width()).dense(128).relu().dense(10).softmax().build()?;
     let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;
     let mut tape = network.tape(ROWS);
 

@@ -131,11 +131,11 @@ pub(crate) struct TrainArgs {
     pub(crate) data: DataArgs,
 
     /// Widths of the hidden layers, as 128,64; or none
-    /// [default: 128 for digits, 128,128 for fashion-mnist, 64,64 for spiral]
+    /// [default: 512 for digits, 128,128 for fashion-mnist, 64,64 for spiral]
     #[arg(long, value_name = "WIDTHS", value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
 
-    /// How often every row is seen [default: 40 for digits, 10 for fashion-mnist, 300 for spiral]
+    /// How often every row is seen [default: 60 for digits, 10 for fashion-mnist, 300 for spiral]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) epochs: Option<usize>,
 

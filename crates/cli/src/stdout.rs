@@ -17,7 +17,11 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Whether an error is that the reader of standard output has gone.
 pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_broken_pipe)
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().is_some_and(is_broken_pipe);
+        let csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        io || matches!(csv, Some(csv::ErrorKind::Io(error)) if is_broken_pipe(error))
+    })
 }
 
 /// The result of writing a line of news: that nobody reads it is no reason to stop.

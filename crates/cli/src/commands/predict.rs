@@ -7,16 +7,15 @@ use chainrule_data::read_csv_rows;
 use chainrule_kernels::argmax;
 use chainrule_models::Classifier;
 use ndarray::Array2;
-use std::io::{self, Write};
 
 pub(super) fn run(args: &PredictArgs) -> Result<()> {
     let classifier = Classifier::<f32>::load(&args.model)?;
     let rows = read_csv_rows(&args.input, Some(classifier.network().inputs()))?;
     let probabilities = classifier.predict_proba(&rows)?;
-    Ok(print(classifier.class_names(), &probabilities)?)
+    print(classifier.class_names(), &probabilities)
 }
 
-fn print(class_names: &[String], probabilities: &Array2<f32>) -> io::Result<()> {
+fn print(class_names: &[String], probabilities: &Array2<f32>) -> Result<()> {
     let mut out = csv::Writer::from_writer(buffered());
     out.write_field("class")?;
     out.write_record(class_names)?;
@@ -24,5 +23,5 @@ fn print(class_names: &[String], probabilities: &Array2<f32>) -> io::Result<()> 
         out.write_field(&class_names[argmax(row)])?;
         out.write_record(row.iter().map(f32::to_string))?;
     }
-    out.flush()
+    Ok(out.flush()?)
 }

@@ -24,7 +24,7 @@ impl Settings {
     pub(super) fn new(args: &TrainArgs) -> Self {
         let data = args.data.data;
         let (hidden, epochs, batch): (&[usize], _, _) = match data {
-            DataName::Digits => (&[128], 40, 32),
+            DataName::Digits => (&[512], 60, 32),
             DataName::FashionMnist => (&[128, 128], 10, 128),
             DataName::Spiral => (&[64, 64], 300, 32),
         };

@@ -1,0 +1,280 @@
+//! The program, end to end: every command, what it writes, and what it says to a mistake.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// An empty directory in which the program runs.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        fs::write(self.path(name), contents).unwrap();
+    }
+
+    fn names(&self, directory: &str) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.path(directory))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
+    }
+
+    /// What a successful run prints.
+    #[track_caller]
+    fn ok(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {out}{err}");
+        out
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.ok(arguments)).unwrap()
+    }
+
+    fn metrics(&self, directory: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(directory).join("metrics.json")).unwrap()).unwrap()
+    }
+}
+
+/// A place with a small model of the digits in `model/`.
+fn with_model() -> Place {
+    let place = Place::new();
+    place.ok("train --hidden 16 --epochs 2 --quiet --out model");
+    place
+}
+
+const MODEL: &str = "model/model.safetensors";
+
+#[test]
+fn train_writes_four_whole_files() {
+    let place = Place::new();
+    let out = place.ok("train --hidden 64 --epochs 3 --batch 16 --seed 5 --threads 2 --out a/b");
+    assert_eq!(out.lines().filter(|line| line.starts_with("epoch ")).count(), 3, "{out}");
+    assert!(out.contains("test accuracy") && out.contains("curves.svg"), "{out}");
+    assert_eq!(place.names("a/b"), ["curves.svg", "history.csv", "metrics.json", "model.safetensors"]);
+
+    let metrics = place.metrics("a/b");
+    assert!(metrics["test_accuracy"].as_f64().unwrap() > 0.8, "{metrics}");
+    assert!(metrics["test_loss"].as_f64().unwrap() < 1.0);
+    assert_eq!(metrics["epoch_seconds"].as_array().unwrap().len(), 3);
+    assert_eq!(metrics["parameters_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(metrics["threads"], 2);
+    assert_eq!(metrics["blas"]["threads"], 1);
+    for key in ["library", "version", "kernel"] {
+        assert!(metrics["blas"][key].is_string(), "{metrics}");
+    }
+
+    let history = fs::read_to_string(place.path("a/b/history.csv")).unwrap();
+    let mut lines = history.lines();
+    assert_eq!(lines.next(), Some("epoch,loss,accuracy,test_loss,test_accuracy,seconds"));
+    assert_eq!(lines.count(), 3);
+    let curves = fs::read_to_string(place.path("a/b/curves.svg")).unwrap();
+    assert!(curves.starts_with("<svg") && curves.trim_end().ends_with("</svg>"));
+    for word in ["Loss", "Accuracy", "train", "test"] {
+        assert!(curves.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn quiet_is_one_line() {
+    let out = Place::new().ok("train --data spiral --hidden 8 --epochs 2 --quiet");
+    assert_eq!(out.lines().count(), 1, "{out}");
+}
+
+/// The hash is of the parameters' bytes, which are the model file's tensors in order.
+#[test]
+fn threads_do_not_change_a_bit_and_seeds_do() {
+    let place = Place::new();
+    let hash = |arguments: &str| {
+        place.ok(&format!("train --hidden 150,40 --epochs 2 --batch 100 --quiet --out t {arguments}"));
+        place.metrics("t")["parameters_sha256"].as_str().unwrap().to_owned()
+    };
+    let one = hash("--threads 1");
+    assert_eq!(one, hash("--threads 2"));
+    assert_eq!(one, hash("--threads 3"));
+    assert_eq!(one, hash(""));
+    assert_ne!(one, hash("--seed 1"));
+    assert_ne!(one, hash("--optimizer sgd"));
+}
+
+#[test]
+fn every_gradient_path_trains_alike() {
+    let place = Place::new();
+    let accuracies = ["fused", "product", "jacobian", "stored-jacobian"].map(|path| {
+        place.ok(&format!("train --hidden 64 --epochs 30 --gradient {path} --quiet --out p"));
+        place.metrics("p")["test_accuracy"].as_f64().unwrap()
+    });
+    let (low, high) = accuracies.iter().fold((1.0, 0.0), |(low, high), &a| (a.min(low), a.max(high)));
+    assert!(low > 0.93 && high - low <= 0.01, "{accuracies:?}");
+}
+
+#[test]
+fn evaluate_agrees_with_training() {
+    let place = with_model();
+    let metrics = place.metrics("model");
+    let evaluation = place.json(&format!("evaluate --model {MODEL} --data digits --json"));
+    assert_eq!(evaluation["accuracy"], metrics["test_accuracy"]);
+    assert_eq!(evaluation["loss"], metrics["test_loss"]);
+    let confusion = evaluation["confusion"].as_array().unwrap();
+    let total: u64 =
+        confusion.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!((confusion.len(), total), (10, 359));
+    let text = place.ok(&format!("evaluate --model {MODEL} --data digits"));
+    assert!(text.contains("accuracy") && text.lines().count() > 10, "{text}");
+}
+
+#[test]
+fn predict_writes_a_class_and_its_probabilities() {
+    let place = with_model();
+    let row = |value: usize| (0..64).map(|i| ((i * value) % 17).to_string()).collect::<Vec<_>>().join(",");
+    place.write("rows.csv", format!("{}\n{}\n", row(3), row(5)));
+    let out = place.ok(&format!("predict --model {MODEL} --input rows.csv"));
+    let mut lines = out.lines();
+    assert_eq!(lines.next(), Some("class,0,1,2,3,4,5,6,7,8,9"));
+    for line in lines.clone() {
+        let fields: Vec<&str> = line.split(',').collect();
+        let probabilities: Vec<f64> = fields[1..].iter().map(|p| p.parse().unwrap()).collect();
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+        let class: usize = fields[0].parse().unwrap();
+        assert!(probabilities.iter().all(|&p| p <= probabilities[class]));
+    }
+    assert_eq!(lines.count(), 2);
+}
+
+#[test]
+fn inspect_counts_parameters() {
+    let place = with_model();
+    let text = place.ok(&format!("inspect --model {MODEL}"));
+    let count = 64 * 16 + 16 + 16 * 10 + 10;
+    assert!(text.contains("dense") && text.contains(&count.to_string()), "{text}");
+    let json = place.ok(&format!("inspect --model {MODEL} --json"));
+    assert!(serde_json::from_str::<Value>(&json).unwrap().is_object());
+    assert!(json.contains(&count.to_string()), "{json}");
+}
+
+#[test]
+fn gradients_compares_four_paths() {
+    let place = Place::new();
+    let rows = place.json("gradients --batch 64 --classes 20 --json --out plot");
+    let rows = rows["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        assert!(row["largest_error"].as_f64().unwrap() < 1e-6, "{row}");
+        assert!(row["ns_per_logit"].as_f64().unwrap() > 0.0, "{row}");
+    }
+    assert_eq!(place.names("plot"), ["gradients.svg"]);
+    let table = place.ok("gradients --batch 64 --classes 20");
+    for path in ["stored Jacobian", "Jacobian by rows", "closed form", "fused"] {
+        assert!(table.contains(path), "{table}");
+    }
+    assert_eq!(place.names("."), ["plot"], "a single size draws nothing unless asked to");
+}
+
+#[test]
+fn doctor_finds_the_products_right() {
+    let place = Place::new();
+    let text = place.ok("doctor");
+    assert!(text.contains("BLAS") && text.trim_end().ends_with("ok"), "{text}");
+    assert!(place.json("doctor --json").is_object());
+}
+
+/// Each is one line on standard error that says the words given, exit code 2, and nothing left behind.
+#[test]
+fn mistakes_are_one_line_and_exit_code_two() {
+    let place = with_model();
+    let model = fs::read(place.path(MODEL)).unwrap();
+    place.write("cut.safetensors", &model[..model.len() / 2]);
+    place.write("text", "not a model");
+    place.write("ragged.csv", "1,2,3\n1,2\n");
+    place.write("words.csv", format!("{}\n{}x\n", vec!["1"; 64].join(","), "1,".repeat(63)));
+    place.write("nan.csv", format!("{}NaN\n", "1,".repeat(63)));
+    place.write("narrow.csv", "1,2,3\n");
+    place.write("empty.csv", "");
+    fs::create_dir(place.path("empty")).unwrap();
+    let predict = |input: &str| format!("predict --model {MODEL} --input {input}");
+    let cases: Vec<(String, &[&str])> = vec![
+        ("train --hidden 8,0".into(), &["--hidden"]),
+        ("train --hidden 8,x".into(), &["--hidden"]),
+        ("train --hidden 99999999999,99999999999".into(), &["--hidden"]),
+        ("train --epochs 0".into(), &["--epochs"]),
+        ("train --batch 0".into(), &["--batch"]),
+        ("train --learning-rate NaN".into(), &["--learning-rate"]),
+        ("train --learning-rate=-1".into(), &["--learning-rate"]),
+        (
+            "train --learning-rate 1e38 --optimizer sgd --hidden 8 --epochs 3 --out diverged".into(),
+            &["learning rate"],
+        ),
+        ("train --threads 1000000".into(), &["--threads"]),
+        ("train --data cats".into(), &["cats", "fashion-mnist"]),
+        (
+            "train --data fashion-mnist --data-dir nowhere --out o".into(),
+            &["nowhere", "dataset-fashion-mnist"],
+        ),
+        ("train --data fashion-mnist --data-dir empty --out o".into(), &["empty"]),
+        ("train --data digits --data-dir empty".into(), &["--data-dir"]),
+        ("train --epochs 1 --out text".into(), &["text"]),
+        ("train --epochs 1 --out text/below".into(), &["text"]),
+        ("evaluate --model none.safetensors --data digits".into(), &["none.safetensors"]),
+        ("evaluate --model cut.safetensors --data digits".into(), &["cut.safetensors"]),
+        ("evaluate --model text --data digits".into(), &["text", "safetensors"]),
+        ("evaluate --model empty --data digits".into(), &["empty"]),
+        (format!("evaluate --model {MODEL} --data spiral"), &["64", "2"]),
+        (predict("none.csv"), &["none.csv"]),
+        (predict("ragged.csv"), &["ragged.csv", "line"]),
+        (predict("words.csv"), &["words.csv", "line 2", "column 64", "\"x\""]),
+        (predict("nan.csv"), &["nan.csv"]),
+        (predict("narrow.csv"), &["narrow.csv", "64", "3"]),
+        (predict("empty.csv"), &["empty.csv"]),
+        ("inspect --model text".into(), &["text"]),
+        ("gradients --classes 0".into(), &["--classes"]),
+        ("gradients --batch 0".into(), &["--batch"]),
+        ("fly".into(), &["fly"]),
+    ];
+    let before = place.names(".");
+    for (arguments, words) in cases {
+        let output = place.run(&arguments);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
+        assert!(message.starts_with("error: ") && message.lines().count() == 1, "{arguments}: {message}");
+        assert!(output.stdout.is_empty() || arguments.contains("diverged"), "{arguments}");
+        for word in words {
+            assert!(message.contains(word), "{arguments}: {message:?} does not say {word:?}");
+        }
+        assert_eq!(place.names("."), before, "{arguments} left something behind");
+        assert!(!Path::new("chainrule-out").exists());
+    }
+}
+
+/// As `chainrule predict … | head -1` does.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = with_model();
+    place.write("rows.csv", format!("{}\n", vec!["1"; 64].join(",")).repeat(5000));
+    let program = env!("CARGO_BIN_EXE_chainrule");
+    let script =
+        format!("{{ '{program}' predict --model {MODEL} --input rows.csv; echo $? >code; }} | head -1");
+    let output = Command::new("sh").current_dir(place.0.path()).args(["-c", &script]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("class,"));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_to_string(place.path("code")).unwrap().trim(), "0");
+}
