@@ -3,6 +3,8 @@
 //!
 //! A new layer, activation or loss is one more line in `layers`, `activations` or `losses`.
 
+#![allow(clippy::unwrap_used)]
+
 use chainrule::core::{
     Block, GradientCheck, Kept, Purpose, Random, Real, check_activation, check_function, check_layer,
     check_loss,

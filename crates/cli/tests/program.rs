@@ -1,5 +1,7 @@
 //! The program, end to end: every command, what it writes, and what it says to a mistake.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

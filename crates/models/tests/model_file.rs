@@ -1,5 +1,7 @@
 //! Model files: what is saved is what is loaded, and no file, however broken, does more than give an error.
 
+#![allow(clippy::unwrap_used)]
+
 use chainrule_core::{Real, Scaling};
 use chainrule_models::{Classifier, GradientPath, ModelFileError};
 use proptest::prelude::*;
