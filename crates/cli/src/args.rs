@@ -131,7 +131,7 @@ pub(crate) struct TrainArgs {
     pub(crate) data: DataArgs,
 
     /// Widths of the hidden layers, as 128,64; or none
-    /// [default: 512 for digits, 128,128 for fashion-mnist, 64,64 for spiral]
+    /// [default: 512 for digits, 128,128 for fashion-mnist and spiral]
     #[arg(long, value_name = "WIDTHS", value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
 

@@ -75,7 +75,7 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel) -> Result<()> {
         .axis_style(super::INK)
         .x_desc("epoch")
         .y_desc(unit)
-        .x_labels(10)
+        .x_labels(train.len().clamp(3, 10))
         .y_labels(8)
         .label_style(text(14))
         .axis_desc_style(text(15))

@@ -26,7 +26,7 @@ impl Settings {
         let (hidden, epochs, batch): (&[usize], _, _) = match data {
             DataName::Digits => (&[512], 60, 32),
             DataName::FashionMnist => (&[128, 128], 10, 128),
-            DataName::Spiral => (&[64, 64], 300, 32),
+            DataName::Spiral => (&[128, 128], 300, 32),
         };
         let learning_rate = match args.optimizer {
             OptimizerName::Adam => Adam::default().learning_rate,
