@@ -131,15 +131,15 @@ pub(crate) struct TrainArgs {
     pub(crate) data: DataArgs,
 
     /// Widths of the hidden layers, as 128,64; or none
-    /// [default: 512 for digits, 128,128 for fashion-mnist and spiral]
+    /// [default: 256,128 for digits, 128,128 for fashion-mnist and spiral]
     #[arg(long, value_name = "WIDTHS", value_parser = hidden)]
     pub(crate) hidden: Option<Hidden>,
 
-    /// How often every row is seen [default: 60 for digits, 10 for fashion-mnist, 300 for spiral]
+    /// How often every row is seen [default: 30 for digits, 10 for fashion-mnist, 300 for spiral]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) epochs: Option<usize>,
 
-    /// Rows in a step [default: 32 for digits and spiral, 128 for fashion-mnist]
+    /// Rows in a step [default: 16 for digits, 128 for fashion-mnist, 32 for spiral]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
 

@@ -115,12 +115,47 @@ fn print_rows(rows: &[Row]) -> Result<()> {
 
 fn print_foot(plot: Option<&str>) -> Result<()> {
     let mut out = io::stdout();
-    writeln!(out, "ns/logit       median time divided by batch × classes; {TIMED}")?;
-    writeln!(out, "speed-up       over the stored Jacobian")?;
-    writeln!(out, "largest error  {ERROR}")?;
-    writeln!(out, "extra bytes    {BYTES}")?;
+    let time = format!("median time divided by batch × classes; {TIMED}");
+    let notes = [
+        ("ns/logit", time.as_str()),
+        ("speed-up", "over the stored Jacobian"),
+        ("largest error", ERROR),
+        ("extra bytes", BYTES),
+    ];
+    for (column, meaning) in notes {
+        writeln!(out, "{column:<15}{}", wrapped(meaning, 80, 15))?;
+    }
     if let Some(plot) = plot {
         writeln!(out, "\n{plot}  time per logit by number of classes")?;
     }
     Ok(())
+}
+
+/// `text` in lines of at most `width` characters, all but the first indented.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let more = word.chars().count() + usize::from(length > 0);
+        if length > 0 && length + more > width {
+            lines += &format!("\n{:indent$}{word}", "");
+            length = more - 1;
+        } else {
+            lines += if length > 0 { " " } else { "" };
+            lines += word;
+            length += more;
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wraps_between_words() {
+        assert_eq!(wrapped("one two three", 7, 2), "one two\n  three");
+        assert_eq!(wrapped("incomprehensible words", 5, 0), "incomprehensible\nwords");
+    }
 }

@@ -24,7 +24,7 @@ impl Settings {
     pub(super) fn new(args: &TrainArgs) -> Self {
         let data = args.data.data;
         let (hidden, epochs, batch): (&[usize], _, _) = match data {
-            DataName::Digits => (&[512], 60, 32),
+            DataName::Digits => (&[256, 128], 30, 16),
             DataName::FashionMnist => (&[128, 128], 10, 128),
             DataName::Spiral => (&[128, 128], 300, 32),
         };
