@@ -7,7 +7,10 @@ use std::process::ExitCode;
 
 /// Prints an error and the chain of its causes.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    print(&chain(error));
+    // Whatever fails in a file names it, so what names nothing was on its way to standard output.
+    let nameless =
+        error.chain().next().is_some_and(|first| first.is::<io::Error>() || first.is::<csv::Error>());
+    print(&format!("{}{}", if nameless { "standard output: " } else { "" }, chain(error)));
     ExitCode::from(FAILURE)
 }
 

@@ -24,8 +24,8 @@ impl EpochBar {
             Progress::Batch { epoch, epochs, batch, batches, loss, accuracy } => {
                 if !self.bar.is_hidden() {
                     if batch == 1 {
-                        self.bar.set_prefix(format!("epoch {epoch}/{epochs}"));
                         self.bar.set_length(batches as u64);
+                        self.bar.set_prefix(format!("epoch {epoch}/{epochs}"));
                         self.bar.reset();
                     }
                     self.bar.set_position(batch as u64);

@@ -358,6 +358,26 @@ fn training_outlives_the_reader_of_its_lines() {
     assert_eq!(place.names("m").len(), 4);
 }
 
+/// Linux's `/dev/full` takes nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_told() {
+    let place = with_model();
+    place.write("rows.csv", vec!["1"; 64].join(","));
+    let before = place.names(".");
+    let predict = format!("predict --model {MODEL} --input rows.csv");
+    for arguments in ["train --epochs 1 --out m", "doctor", "gradients", &predict] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        command.current_dir(place.0.path()).args(arguments.split_whitespace()).stdout(full);
+        let output = command.output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
+        assert!(message.starts_with("error: standard output: ") && message.lines().count() == 1, "{message}");
+        assert_eq!(place.names("."), before, "{arguments} left something behind");
+    }
+}
+
 /// Others may read what is written, as far as the umask lets them.
 #[cfg(unix)]
 #[test]

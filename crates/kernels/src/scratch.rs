@@ -11,11 +11,13 @@ thread_local! {
 /// If `f` asks for the scratch again, or runs another rayon task that does.
 pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
     SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len {
-            scratch.resize(len, 0.0);
+        let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
+        if scratch.len() < wide {
+            scratch.resize(wide, 0.0);
         }
-        // SAFETY: `Real` is sealed: F is f64, or f32 with half its size and alignment, so `len` of them lie inside
-        // `scratch`, which is borrowed mutably for as long. Every bit pattern is a value of either type.
+        // SAFETY: `Real` is sealed: F is f64, or f32 with half its size and alignment, and `wide` f64 have the bytes of
+        // `len` of them, all inside `scratch`, which is borrowed mutably for as long. Every bit pattern is a value of
+        // either type.
         f(unsafe { std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<F>(), len) })
     })
 }

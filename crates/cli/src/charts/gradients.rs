@@ -10,6 +10,9 @@ pub(crate) fn gradients(rows: &[Row]) -> Result<String> {
     let classes = rows.iter().map(|row| row.classes as f64);
     let times = rows.iter().map(|row| row.ns_per_logit);
     let (classes, times) = (extremes(classes, 1.15), extremes(times, 1.6));
+    // A single size says which it is; a scale around one point would not.
+    let single = rows.first().filter(|first| rows.iter().all(|row| row.classes == first.classes));
+    let axis = single.map_or("classes".to_owned(), |row| format!("{} classes", row.classes));
     svg(SIZE, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(16)
@@ -24,7 +27,7 @@ pub(crate) fn gradients(rows: &[Row]) -> Result<String> {
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
             .axis_style(INK)
-            .x_desc("classes")
+            .x_desc(axis)
             .y_desc("time per logit (ns)")
             .label_style(text(14))
             .axis_desc_style(text(15))

@@ -97,9 +97,13 @@ fn closing_line(trained: &Trained, args: &TrainArgs) -> Result<String> {
     let last = trained.last()?;
     let (loss, accuracy) = test_results(last);
     let seconds = trained.median_epoch_seconds();
-    let (data, epochs, out) = (trained.settings.data, trained.history.epochs.len(), args.out.display());
+    let (data, out) = (trained.settings.data, args.out.display());
+    let epochs = match trained.history.epochs.len() {
+        1 => "1 epoch".to_owned(),
+        epochs => format!("{epochs} epochs"),
+    };
     Ok(format!(
-        "{data}: test accuracy {accuracy:.4}, test loss {loss:.4}, {epochs} epochs of {seconds:.4} s; see {out}\n"
+        "{data}: test accuracy {accuracy:.4}, test loss {loss:.4}, {epochs} of {seconds:.4} s; see {out}\n"
     ))
 }
 
