@@ -15,7 +15,7 @@ pub fn fill_rows<F: Real>(values: &[F], mut y: ArrayViewMut2<F>) {
     }
 }
 
-/// y ← max(0, x). Shapes: all (rows, width).
+/// y ← max(0, x). Shapes: all (rows, width). NaN stays NaN, so that it does not go unnoticed.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -27,7 +27,7 @@ pub fn relu<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
         || {
             for i in 0..x.nrows() {
                 for (y, &x) in row_mut(&mut y, i).iter_mut().zip(row(&x, i)) {
-                    *y = if x > F::zero() { x } else { F::zero() };
+                    *y = if x <= F::zero() { F::zero() } else { x };
                 }
             }
         },
@@ -52,4 +52,19 @@ pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, mut dx: Array
             }
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array};
+
+    #[test]
+    fn relu_keeps_nan_and_has_one_zero() {
+        let x = array![[-1.0_f32, -0.0, 0.0, 2.0, f32::NAN, f32::NEG_INFINITY, f32::INFINITY]];
+        let mut y = Array2::zeros(x.dim());
+        relu(x.view(), y.view_mut());
+        let expected = array![[0.0_f32, 0.0, 0.0, 2.0, f32::NAN, 0.0, f32::INFINITY]];
+        assert_eq!(y.mapv(f32::to_bits), expected.mapv(f32::to_bits));
+    }
 }
