@@ -157,7 +157,6 @@ fn fashion_mnist_comes_from_files() {
     assert!(lengths.len() == 11 && lengths.iter().all(|&length| length == lengths[0]), "{evaluation}");
 }
 
-/// The hash is of the parameters' bytes, which are the model file's tensors in order.
 #[test]
 fn threads_do_not_change_a_bit_and_seeds_do() {
     let place = Place::new();
