@@ -41,8 +41,8 @@ fn softmax_gradient(criterion: &mut Criterion) {
                 pool.install(|| {
                     bencher.iter(|| {
                         softmax(logits.view(), s.view_mut());
-                        cross_entropy(s.view(), targets, losses.view_mut());
-                        cross_entropy_backward(s.view(), targets, scale, ds.view_mut());
+                        cross_entropy(s.view(), targets, Default::default(), losses.view_mut());
+                        cross_entropy_backward(s.view(), targets, Default::default(), scale, ds.view_mut());
                         backward(s.view(), ds.view(), dlogits.view_mut());
                     });
                 });
@@ -50,7 +50,14 @@ fn softmax_gradient(criterion: &mut Criterion) {
         }
         group.bench_function(BenchmarkId::new("fused", classes), |bencher| {
             bencher.iter(|| {
-                softmax_cross_entropy(logits.view(), targets, scale, losses.view_mut(), dlogits.view_mut());
+                softmax_cross_entropy(
+                    logits.view(),
+                    targets,
+                    Default::default(),
+                    scale,
+                    losses.view_mut(),
+                    dlogits.view_mut(),
+                );
             });
         });
     }

@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 
 const ROWS: usize = 128;
-const LOSS: CategoricalCrossEntropy = CategoricalCrossEntropy;
+const LOSS: CategoricalCrossEntropy = CategoricalCrossEntropy::new();
 
 fn network(path: GradientPath) -> Network<f32> {
     let builder = Network::builder(784).dense(128).relu().dense(128).relu().dense(10);
@@ -37,7 +37,7 @@ fn training_step(criterion: &mut Criterion) {
         let mut network = network(path);
         let mut tape = network.tape(ROWS);
         let mut optimizer = OptimizerState::new(Adam::default(), &network).expect("settings in range");
-        let batch = Batch { rows: &x, indices: &indices, targets };
+        let batch = Batch::new(&x, &indices, targets);
         group.bench_function(name, |bencher| {
             pool(threads).expect("threads").install(|| {
                 bencher.iter(|| network.train_step(batch, &LOSS, &mut optimizer, &mut tape).expect("a step"));

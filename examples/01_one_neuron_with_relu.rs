@@ -6,7 +6,7 @@
 //!
 //! First by hand, as the chapter does it, then by the layers of the library.
 
-use chainrule::core::{Block, Kept};
+use chainrule::core::{Block, Kept, Step};
 use chainrule::models::Initializer;
 use chainrule::prelude::*;
 use ndarray::{Array2, ArrayViewMut2, array};
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("  z = {z}, y = {y}");
 
     let dz = Relu.input_gradient(z.view(), y.view(), array![[1.0]].view());
-    let kept = Kept { x: x.view(), y: z.view() };
+    let kept = Kept::new(x.view(), z.view());
     let mut dx = Array2::zeros((1, 3));
     dense.backward_input(&parameters, kept, dz.view(), dx.view_mut());
 
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("One step against the gradient: θ ← θ - 0.001 dθ");
     let sgd = Sgd { learning_rate: 0.001, momentum: 0.0, ..Sgd::default() };
-    sgd.update(0, &mut parameters, &gradient, [&mut [], &mut [], &mut []]);
+    sgd.update(Step::number(0), &mut parameters, &gradient, [&mut [], &mut [], &mut []]);
     let (_, smaller) = forward(&parameters);
     println!("  w and b = {parameters:.3?}");
     println!("  y = {:.3}, was {:.3}", smaller[[0, 0]], y[[0, 0]]);

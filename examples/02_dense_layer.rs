@@ -28,7 +28,7 @@ fn main() {
 
     // The gradient that comes from the next layer: here the chapter's, the same number for each neuron of a sample.
     let dy = array![[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0]];
-    let kept = Kept { x: x.view(), y: y.view() };
+    let kept = Kept::new(x.view(), y.view());
 
     let mut dx = Array2::zeros((3, 4));
     dense.backward_input(&parameters, kept, dy.view(), dx.view_mut());

@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, array};
 fn main() -> Result<(), Error> {
     let probabilities = array![[0.7, 0.1, 0.2], [0.1, 0.5, 0.4], [0.02, 0.9, 0.08]];
     let classes = Targets::Classes(&[0, 1, 1]);
-    let loss = CategoricalCrossEntropy;
+    let loss = CategoricalCrossEntropy::new();
 
     println!("The losses of the samples: -log of the probability of the true class");
     let mut losses = Array1::zeros(3);

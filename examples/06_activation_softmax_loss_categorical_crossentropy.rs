@@ -21,13 +21,13 @@ fn two_steps(
 ) -> Result<Array2<f64>, Error> {
     let softmax = Softmax { gradient };
     let y = softmax.output(x);
-    let dy = CategoricalCrossEntropy.gradient(y.view(), targets)?;
+    let dy = CategoricalCrossEntropy::new().gradient(y.view(), targets)?;
     Ok(softmax.input_gradient(x, y.view(), dy.view()))
 }
 
 /// dx in one step, from the logits.
 fn fused(x: ArrayView2<f64>, targets: Targets<f64>) -> Result<Array2<f64>, Error> {
-    SoftmaxCrossEntropy.gradient(x, targets)
+    SoftmaxCrossEntropy::new().gradient(x, targets)
 }
 
 fn main() -> Result<(), Error> {

@@ -60,7 +60,7 @@ fn one_step(train: &DataSet) -> Result<(), Error> {
     let mut x = Array2::<f32>::zeros((ROWS, train.width()));
     train.scaling().of(train).gather(&Vec::from_iter(0..ROWS), x.view_mut())?;
     let targets = train.targets().rows(0..ROWS);
-    let loss = CategoricalCrossEntropy;
+    let loss = CategoricalCrossEntropy::new();
 
     let mut network = Network::builder(train.width()).dense(128).relu().dense(10).softmax().build()?;
     let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;

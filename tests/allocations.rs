@@ -32,9 +32,11 @@ fn steps_and_predictions_allocate_nothing() {
             let mut scratch = network.scratch(150);
             let mut optimizer = OptimizerState::new(Adam::default(), &network).unwrap();
             let labels = Targets::Classes(&data.labels()[..150]);
-            let mut route = |network: &mut Network<f32>, targets| {
-                let batch = Batch { rows: &data, indices: &indices, targets };
-                network.train_step(batch, &CategoricalCrossEntropy, &mut optimizer, &mut tape).unwrap();
+            let mut route = |network: &mut Network<f32>, targets: Targets<f32>| {
+                let batch = Batch::new(&data, &indices, targets);
+                network
+                    .train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape)
+                    .unwrap();
                 network.predict(&data, &indices, &mut scratch).unwrap();
             };
             // Threads set up their queues, BLAS its buffers and kernels their scratch on first use, and a thread's first

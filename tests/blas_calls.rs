@@ -33,12 +33,12 @@ fn each_product_is_one_call() {
         };
         let pass = network.forward(turned.t(), &mut tape).unwrap();
         assert_eq!(since(), tiles * dense, "forward of {widths:?}");
-        let (_, gradient) = pass.backward(&CategoricalCrossEntropy, targets).unwrap();
+        let (_, gradient) = pass.backward(&CategoricalCrossEntropy::new(), targets).unwrap();
         assert_eq!(since(), tiles * (dense - 1) + weight_blocks, "backward of {widths:?}");
         optimizer.step(network.parameters_mut(), gradient).unwrap();
         assert_eq!(since(), 0);
-        let batch = Batch { rows: &x, indices: &indices, targets };
-        network.train_step(batch, &CategoricalCrossEntropy, &mut optimizer, &mut tape).unwrap();
+        let batch = Batch::new(&x, &indices, targets);
+        network.train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape).unwrap();
         assert_eq!(since(), tiles * (2 * dense - 1) + weight_blocks, "train_step of {widths:?}");
         network.predict(&x, &indices, &mut scratch).unwrap();
         assert_eq!(since(), tiles * dense, "predict of {widths:?}");

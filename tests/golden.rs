@@ -9,7 +9,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use chainrule::core::{Block, Kept, OwnedTargets, Real};
+use chainrule::core::{Block, Kept, OwnedTargets, Real, Step};
 use chainrule::kernels::{CLIP, softmax_jacobian};
 use chainrule::models::Initializer;
 use chainrule::prelude::*;
@@ -85,7 +85,7 @@ fn cross_entropy_logits() {
             });
             // (s - y) / N
             let gradient = (&s_scale + &y) / y.nrows() as f64;
-            compared.loss(&SoftmaxCrossEntropy, case, "logits", &losses, &gradient);
+            compared.loss(&SoftmaxCrossEntropy::new(), case, "logits", &losses, &gradient);
         }
         compared.finish();
     }
@@ -106,7 +106,7 @@ fn cross_entropy_probabilities() {
             // Σⱼ yⱼ |log ŷⱼ|, all of one sign, and y / ŷ / N
             let losses = (&y * clipped.mapv(|p| p.ln().abs() + clip)).sum_axis(Axis(1));
             let gradient = &y / &clipped / y.nrows() as f64;
-            compared.loss(&CategoricalCrossEntropy, case, "probabilities_in", &losses, &gradient);
+            compared.loss(&CategoricalCrossEntropy::new(), case, "probabilities_in", &losses, &gradient);
         }
         compared.finish();
     }
@@ -131,7 +131,7 @@ fn dense() {
             let scale = x.abs().dot(&weight.abs()) + bias.abs();
             compared.matrix(&format!("{name} y"), &y, &matrix(&case["y"]), &scale);
 
-            let kept = Kept { x: x_f.view(), y: y.view() };
+            let kept = Kept::new(x_f.view(), y.view());
             let mut dx = unset::<F>(rows, inputs);
             layer.backward_input(&parameters, kept, dy_f.view(), dx.view_mut());
             let scale = dy.abs().dot(&weight.abs().t());
@@ -226,7 +226,7 @@ fn network() {
             );
 
             let (loss, gradient) =
-                pass.backward(&CategoricalCrossEntropy, Targets::Classes(&labels)).unwrap();
+                pass.backward(&CategoricalCrossEntropy::new(), Targets::Classes(&labels)).unwrap();
             let expected = case["loss"].as_f64().expect("a loss");
             compared.number(|| format!("loss, {path:?}"), loss, expected, of_row.sum() / rows);
             let expected = flat("weight_gradients", "bias_gradients");
@@ -252,6 +252,7 @@ fn optimizers() {
                 continue;
             };
             rule.check().unwrap();
+            let decay = case["settings"]["decay"].as_f64().unwrap_or(0.0);
             let start = matrix(&case["start"]);
             let after = matrix(&case["parameters_after"]);
             let gradients = rounded(&matrix(&case["gradients"]));
@@ -264,7 +265,8 @@ fn optimizers() {
             let mut scale = start.row(0).abs();
             for (step, gradient) in gradients.outer_iter().enumerate() {
                 let moments = moments.each_mut().map(|moment| &mut moment[..]);
-                rule.update(step as u64, &mut parameters, gradient.as_slice().expect("a row"), moments);
+                let step_now = Step { number: step as u64, rate_factor: 1.0 / (1.0 + decay * step as f64) };
+                rule.update(step_now, &mut parameters, gradient.as_slice().expect("a row"), moments);
                 scale += &(&path.row(step + 1) - &path.row(step)).abs();
                 for (i, &found) in parameters.iter().enumerate() {
                     let place = || format!("{} after step {step}, parameter {i}", case["name"]);
@@ -286,15 +288,15 @@ fn optimizer<F: Real>(settings: &Value) -> Option<Box<dyn Optimizer<F>>> {
     match settings["optimizer"].as_str() {
         Some("sgd") => {
             let nesterov = settings["nesterov"].as_bool().expect("whether it is Nesterov's");
-            let sgd = Sgd { learning_rate, momentum: number("momentum"), nesterov, decay: number("decay") };
+            let sgd = Sgd { learning_rate, momentum: number("momentum"), nesterov };
             let torch_form = settings["momentum_form"] == "torch";
-            let other_form = torch_form && sgd.momentum > 0.0 && sgd.decay > 0.0;
+            let other_form = torch_form && sgd.momentum > 0.0 && number("decay") > 0.0;
             (!other_form).then(|| Box::new(sgd) as _)
         }
         Some("adam" | "adamw") => {
             let (beta1, beta2) = (number("beta1"), number("beta2"));
             let (epsilon, weight_decay) = (number("epsilon"), number("weight_decay"));
-            Some(Box::new(Adam { learning_rate, beta1, beta2, epsilon, weight_decay }))
+            Some(Box::new(Adam { learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad: false }))
         }
         other => panic!("no optimiser {other:?}"),
     }
@@ -350,6 +352,7 @@ impl<F: Real> Comparison<F> {
         let targets = match &own {
             OwnedTargets::Classes(labels) => Targets::Classes(labels),
             OwnedTargets::Probabilities(rows) => Targets::Probabilities(rows.view()),
+            OwnedTargets::Values(rows) => Targets::Values(rows.view()),
         };
         let losses = matrix(&case["losses"]);
         let loss_scale = loss_scale.view().insert_axis(Axis(0)).to_owned();
@@ -437,7 +440,7 @@ fn targets<F: Real>(case: &Value) -> OwnedTargets<F> {
 /// The same as rows of probabilities, as wide as `outputs`.
 fn answers(case: &Value, outputs: &str) -> Array2<f64> {
     match targets(case) {
-        OwnedTargets::Probabilities(rows) => rows,
+        OwnedTargets::Probabilities(rows) | OwnedTargets::Values(rows) => rows,
         OwnedTargets::Classes(labels) => {
             let shape = matrix(&case[outputs]).dim();
             Array2::from_shape_fn(shape, |(i, j)| f64::from(u8::from(labels[i] == j)))

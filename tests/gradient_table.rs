@@ -40,8 +40,8 @@ fn activations<F: Real>() -> Vec<(&'static str, Box<dyn Activation<F>>)> {
 /// Each with whether its outputs are probabilities (or else any numbers).
 fn losses<F: Real>() -> Vec<(&'static str, Box<dyn Loss<F>>, bool)> {
     vec![
-        ("categorical cross-entropy", Box::new(CategoricalCrossEntropy), true),
-        ("softmax cross-entropy", Box::new(SoftmaxCrossEntropy), false),
+        ("categorical cross-entropy", Box::new(CategoricalCrossEntropy::new()), true),
+        ("softmax cross-entropy", Box::new(SoftmaxCrossEntropy::new()), false),
     ]
 }
 
@@ -151,7 +151,7 @@ fn check_network(network: &Network<f64>, x: ArrayView2<f64>, targets: Targets<f6
     let mut tape = network.tape(x.nrows());
     let mut run = |network: &Network<f64>| {
         let pass = network.forward(x, &mut tape).unwrap();
-        let (loss, gradient) = pass.backward(&CategoricalCrossEntropy, targets).unwrap();
+        let (loss, gradient) = pass.backward(&CategoricalCrossEntropy::new(), targets).unwrap();
         (loss, gradient.to_vec())
     };
     let (_, gradient) = run(network);
@@ -227,7 +227,7 @@ fn run_layer<F: Real>(
     let mut y = Array2::from_elem(dy.dim(), F::nan());
     layer.forward(parameters, x.view(), y.view_mut());
     let mut dx = Array2::from_elem(x.dim(), F::nan());
-    let kept = Kept { x: x.view(), y: y.view() };
+    let kept = Kept::new(x.view(), y.view());
     layer.backward_input(parameters, kept, dy.view(), dx.view_mut());
     let specs = layer.parameters().iter().enumerate();
     let gradient = specs.map(|(parameter, spec)| {

@@ -157,7 +157,7 @@ fn loss() {
 #[test]
 fn loss_categorical_crossentropy() {
     fn check<F: Real>() {
-        let loss = CategoricalCrossEntropy;
+        let loss = CategoricalCrossEntropy::new();
         let probabilities = probabilities::<F>();
         let one_hot = matrix([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]);
         let third = 1.0 / 3.0;
@@ -201,9 +201,9 @@ fn activation_softmax_loss_categorical_crossentropy() {
         let dlogits = matrix([[-0.3, 0.1, 0.2], [0.1, -0.5, 0.4], [0.02, -0.1, 0.08]]).mapv(|d: f64| d / 3.0);
         let loss = matrix([[0.38506088005216804]]);
 
-        assert_near(&SoftmaxCrossEntropy.gradient(logits.view(), targets).unwrap(), &dlogits);
-        assert_near(&matrix_of(SoftmaxCrossEntropy.mean(logits.view(), targets).unwrap()), &loss);
-        let dy = CategoricalCrossEntropy.gradient(probabilities.view(), targets).unwrap();
+        assert_near(&SoftmaxCrossEntropy::new().gradient(logits.view(), targets).unwrap(), &dlogits);
+        assert_near(&matrix_of(SoftmaxCrossEntropy::new().mean(logits.view(), targets).unwrap()), &loss);
+        let dy = CategoricalCrossEntropy::new().gradient(probabilities.view(), targets).unwrap();
         for gradient in PATHS {
             let dx = Softmax { gradient }.input_gradient(logits.view(), probabilities.view(), dy.view());
             assert_near(&dx, &dlogits);
@@ -219,7 +219,7 @@ fn activation_softmax_loss_categorical_crossentropy() {
             let mut tape = network.tape(3);
             let pass = network.forward(x.view(), &mut tape).unwrap();
             assert_near(&pass.output(), &self::probabilities());
-            let (mean, gradient) = pass.backward(&CategoricalCrossEntropy, targets).unwrap();
+            let (mean, gradient) = pass.backward(&CategoricalCrossEntropy::new(), targets).unwrap();
             assert_near(&matrix_of(mean), &loss);
             let (dw, db) = gradient.split_at(9);
             assert_near(&ArrayView2::from_shape((3, 3), dw).unwrap(), &dlogits);
@@ -295,7 +295,7 @@ fn output<F: Real>(layer: &dyn Layer<F>, parameters: &[F], x: &Array2<F>) -> Arr
 /// dx, dW, db of a dense layer.
 fn gradients<F: Real>(dense: &Dense, parameters: &[F], x: &Array2<F>, dy: &Array2<F>) -> [Array2<F>; 3] {
     let y = output(dense, parameters, x);
-    let kept = Kept { x: x.view(), y: y.view() };
+    let kept = Kept::new(x.view(), y.view());
     let mut dx = Array2::zeros(x.raw_dim());
     dense.backward_input(parameters, kept, dy.view(), dx.view_mut());
     let of_parameter = |parameter: usize| {

@@ -13,69 +13,17 @@ float32, so that the same cases serve f32 (except softmax and cross-entropy's hu
 Where mathematics and torch overlap, the script checks one against the other before it prints anything.
 """
 
-import json
-import random
-
-import numpy as np
 import torch
-from mpmath import libmp, mp, mpf
+from mpmath import mp, mpf
+
+from values import START, assert_close, draw, exact, gradient_steps, log_softmax_row, matmul, nearest, one_hot
+from values import optimizer_case, show, soft_targets, softmax_row, tensor, torch_steps, transpose, uniform
+from values import weighted_losses
 
 mp.dps = 400
-draw = random.Random(9)  # the chapter
-
-
-# Numbers
-
-
-def exact(table):
-    """Doubles as mpf, through nested lists."""
-    return [exact(item) for item in table] if isinstance(table, list) else mpf(table)
-
-
-def nearest(table):
-    """mpf as the nearest doubles, through nested lists. (float() of an mpf rounds a subnormal twice.)"""
-    if isinstance(table, list):
-        return [nearest(item) for item in table]
-    if abs(table) <= mpf(2) ** -1075:
-        return 0.0
-    numerator, denominator = libmp.to_rational(table._mpf_)
-    return int(numerator) / int(denominator)
-
-
-def uniform(rows, cols, scale=1.0):
-    return [[float(np.float32(draw.uniform(-scale, scale))) for _ in range(cols)] for _ in range(rows)]
-
-
-def one_hot(classes, cols):
-    return [[float(k == label) for k in range(cols)] for label in classes]
-
-
-def soft_targets(rows, cols):
-    """Multiples of 1/4 that sum to exactly one, so zeros are frequent."""
-    quarters = [[draw.randrange(cols) for _ in range(4)] for _ in range(rows)]
-    return [[row.count(k) / 4 for k in range(cols)] for row in quarters]
-
-
-def transpose(a):
-    return [list(column) for column in zip(*a)]
-
-
-def matmul(a, b):
-    return [[sum(p * q for p, q in zip(row, column)) for column in zip(*b)] for row in a]
 
 
 # Softmax
-
-
-def softmax_row(z):
-    powers = [mp.exp(v - max(z)) for v in z]
-    return [p / sum(powers) for p in powers]
-
-
-def log_softmax_row(z):
-    shifted = [v - max(z) for v in z]
-    log_sum = mp.log(sum(mp.exp(v) for v in shifted))
-    return [v - log_sum for v in shifted]
 
 
 def jacobian(s):
@@ -105,10 +53,6 @@ def targets(kind, labels, cols):
     if kind == "classes":
         return {"kind": kind, "classes": labels, "probabilities": None}, one_hot(labels, cols)
     return {"kind": kind, "classes": None, "probabilities": labels}, labels
-
-
-def weighted_losses(y, logs):
-    return [-sum(t * v for t, v in zip(*rows)) for rows in zip(y, logs)]
 
 
 def logits_case(name, logits, kind, labels):
@@ -184,30 +128,6 @@ def network():
 
 # Optimisers
 
-STEPS = 12
-START = [1.0, -0.5, 0.0, 2.0, -3.0, 0.25, 100.0, -1e-3]
-
-
-def gradient_steps():
-    """Columns: ordinary, smaller, small, tiny, always zero, large, non-zero at every fourth step, constant."""
-    scales = [1.0, 0.1, 1e-4, 1e-9, 0.0, 1e3, 1.0]
-    rows = [[draw.uniform(-1, 1) * scale for scale in scales] + [0.5] for _ in range(STEPS)]
-    for t, row in enumerate(rows):
-        row[6] *= t % 4 == 0
-    return [[float(np.float32(g)) + 0.0 for g in row] for row in rows]  # + 0.0 for no -0.0
-
-
-def torch_steps(make, gradients, learning_rate, decay):
-    p = tensor(START)
-    optimizer = make([p])
-    after = []
-    for t, gradient in enumerate(gradients):
-        optimizer.param_groups[0]["lr"] = learning_rate / (1 + decay * t)
-        p.grad = tensor(gradient)
-        optimizer.step()
-        after.append(p.tolist())
-    return after
-
 
 def book_steps(gradients, learning_rate, momentum, decay):
     """The book's momentum: v = μ·v - lr_t·g; p += v."""
@@ -219,10 +139,6 @@ def book_steps(gradients, learning_rate, momentum, decay):
         p = [a + v for a, v in zip(p, velocity)]
         after.append(nearest(p))
     return after
-
-
-def optimizer_case(name, settings, gradients, after):
-    return {"name": name, "settings": settings, "start": START, "gradients": gradients, "parameters_after": after}
 
 
 def sgd_case(name, gradients, momentum=0.0, nesterov=False, decay=0.0, form="torch"):
@@ -244,18 +160,10 @@ def adam_case(name, gradients, learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1
     settings |= {"beta1": betas[0], "beta2": betas[1], "epsilon": epsilon, "weight_decay": weight_decay}
     kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
     make = lambda p: kind(p, betas=betas, eps=epsilon, weight_decay=weight_decay, foreach=False)
-    return optimizer_case(name, settings, gradients, torch_steps(make, gradients, learning_rate, decay=0.0))
+    return optimizer_case(name, settings, gradients, torch_steps(make, gradients, learning_rate))
 
 
 # Checks: mpmath against torch
-
-
-def tensor(table):
-    return torch.tensor(table, dtype=torch.float64)
-
-
-def assert_close(golden, torch_result):
-    torch.testing.assert_close(torch_result.detach(), tensor(golden), rtol=1e-12, atol=1e-14)
 
 
 def check_softmax(case):
@@ -383,13 +291,8 @@ def optimizer_cases():
     yield adam_case("adamw", gradients, weight_decay=0.1)
 
 
-def lines(group):
-    """A case per line."""
-    return json.dumps(group) if isinstance(group, dict) else "[\n" + ",\n".join(map(json.dumps, group)) + "\n]"
-
-
 def main():
-    groups = {
+    show({
         "softmax": softmax_cases(),
         "cross_entropy_logits": logits_cases(),
         "cross_entropy_probabilities": probabilities_cases(),
@@ -397,9 +300,7 @@ def main():
         "relu": relu_cases(),
         "network": network(),
         "optimizers": optimizer_cases(),
-    }
-    text = [f'"{key}": {lines(group)}' for key, group in groups.items()]
-    print("{\n" + ",\n".join(text) + "\n}")
+    })
 
 
 if __name__ == "__main__":

@@ -100,7 +100,14 @@ impl Work {
         let logits = self.logits.mapv(f64::from);
         let (mut losses, mut dlogits) = (Array1::zeros(self.labels.len()), Array2::zeros(logits.raw_dim()));
         let targets = Targets::Classes(&self.labels);
-        softmax_cross_entropy(logits.view(), targets, 1.0, losses.view_mut(), dlogits.view_mut());
+        softmax_cross_entropy(
+            logits.view(),
+            targets,
+            Default::default(),
+            1.0,
+            losses.view_mut(),
+            dlogits.view_mut(),
+        );
         dlogits
     }
 
@@ -110,7 +117,14 @@ impl Work {
         let targets = Targets::Classes(labels);
         let backward = match path {
             Gradient::Fused => {
-                softmax_cross_entropy(logits.view(), targets, 1.0, losses.view_mut(), dlogits.view_mut());
+                softmax_cross_entropy(
+                    logits.view(),
+                    targets,
+                    Default::default(),
+                    1.0,
+                    losses.view_mut(),
+                    dlogits.view_mut(),
+                );
                 return;
             }
             Gradient::Product => softmax_backward,
@@ -118,8 +132,14 @@ impl Work {
             Gradient::StoredJacobian => softmax_backward_stored_jacobian,
         };
         softmax(logits.view(), probabilities.view_mut());
-        cross_entropy(probabilities.view(), targets, losses.view_mut());
-        cross_entropy_backward(probabilities.view(), targets, 1.0, dprobabilities.view_mut());
+        cross_entropy(probabilities.view(), targets, Default::default(), losses.view_mut());
+        cross_entropy_backward(
+            probabilities.view(),
+            targets,
+            Default::default(),
+            1.0,
+            dprobabilities.view_mut(),
+        );
         backward(probabilities.view(), dprobabilities.view(), dlogits.view_mut());
     }
 

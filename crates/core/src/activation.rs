@@ -1,4 +1,4 @@
-use crate::{Head, Real};
+use crate::{Error, Head, Real};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
 
@@ -34,6 +34,14 @@ use std::fmt::Debug;
 pub trait Activation<F: Real>: Debug + Send + Sync {
     /// The field's name for it, in lower case.
     fn name(&self) -> &'static str;
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the one that is out of range.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// y ← f(x)
     fn forward(&self, x: ArrayView2<F>, y: ArrayViewMut2<F>);

@@ -75,6 +75,84 @@ pub enum Error {
         sum: f64,
     },
 
+    /// Targets are of a kind that the loss cannot compare outputs with.
+    #[error("targets: expected {expected}, found {found}")]
+    TargetKind {
+        /// What the loss takes.
+        expected: &'static str,
+        /// What it was given.
+        found: &'static str,
+    },
+
+    /// A target number is outside what the loss takes.
+    #[error("targets: row {row}, column {column} holds {value}, expected {expected}")]
+    TargetValue {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        column: usize,
+        /// The value found.
+        value: f64,
+        /// What the loss takes, in words.
+        expected: &'static str,
+    },
+
+    /// A sample weight is negative, NaN or infinite.
+    #[error("sample weights: row {row} has the weight {value}, expected a finite number, at least 0")]
+    Weight {
+        /// The row.
+        row: usize,
+        /// The weight found.
+        value: f64,
+    },
+
+    /// No row of a whole set of samples counts: all are ignored or weigh 0.
+    #[error("{place}: every row is ignored or has weight 0, expected at least one that counts")]
+    NothingCounts {
+        /// `"training rows"`, `"validation rows"`.
+        place: &'static str,
+    },
+
+    /// A loss was given another number of class weights than there are classes.
+    #[error("class weights: expected {expected}, one for each class, found {found}")]
+    ClassWeights {
+        /// Number of classes.
+        expected: usize,
+        /// Number of weights.
+        found: usize,
+    },
+
+    /// A class weight is negative, NaN or infinite.
+    #[error("class weights: class {class} has the weight {value}, expected a finite number, at least 0")]
+    ClassWeight {
+        /// The class.
+        class: usize,
+        /// The weight found.
+        value: f64,
+    },
+
+    /// The label that is to be ignored is that of a class.
+    #[error("ignored label: {label} is a class, expected a label of {classes} or more")]
+    IgnoredLabel {
+        /// The label.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+
+    /// A residual block does not give as many columns as it takes.
+    #[error(
+        "network: the residual block before layer {layer} takes {expected} columns and gives {found}, expected as many"
+    )]
+    ResidualWidth {
+        /// Position of the layer that adds what the block took to what it gave.
+        layer: usize,
+        /// Columns that the block takes.
+        expected: usize,
+        /// Columns that it gives.
+        found: usize,
+    },
+
     /// An input is NaN or infinite.
     #[error("{place}: row {row}, column {column} holds {value}, expected a finite number")]
     NotFinite {

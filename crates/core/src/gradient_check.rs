@@ -129,7 +129,7 @@ pub fn check_layer(layer: &dyn Layer<f64>, parameters: &[f64], x: ArrayView2<f64
     let objective = |parameters: &[f64], x: &[f64]| (&output(parameters, x) * &dy).sum();
 
     let y = output(parameters, &x);
-    let kept = Kept { x: view(&x, x_shape), y: y.view() };
+    let kept = Kept::new(view(&x, x_shape), y.view());
     let mut dx = unset(rows, inputs);
     layer.backward_input(parameters, kept, dy.view(), dx.view_mut());
     let of_inputs = check_function(

@@ -1,6 +1,17 @@
-use crate::{Block, Head, ParameterSpec, Random, Real};
+use crate::{Block, Error, Head, ParameterSpec, Random, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
+
+/// Where in a training a layer draws random numbers: they are a function of this and of nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Steps that the optimiser took before.
+    pub step: u64,
+    /// Position of the layer in the network.
+    pub layer: usize,
+    /// Place in the batch of the first row of x.
+    pub first_row: usize,
+}
 
 /// What a layer's forward read and wrote, kept for its backward.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +20,15 @@ pub struct Kept<'a, F> {
     pub x: ArrayView2<'a, F>,
     /// The outputs, (rows, outputs).
     pub y: ArrayView2<'a, F>,
+    /// What [`Layer::forward_training`] drew from; `None` after [`Layer::forward`].
+    pub draw: Option<Draw>,
+}
+
+impl<'a, F> Kept<'a, F> {
+    /// What [`Layer::forward`] read and wrote.
+    pub fn new(x: ArrayView2<'a, F>, y: ArrayView2<'a, F>) -> Self {
+        Kept { x, y, draw: None }
+    }
 }
 
 /// A function of rows, y = f(x; θ), with parameters θ in a slice that it does not own.
@@ -28,6 +48,14 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
         &[]
     }
 
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the one that is out of range.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Fills the parameters with their first values: a function of `random` alone. Called only for a layer that has some.
     fn initialize(&self, parameters: &mut [F], random: Random) {
         let _ = random;
@@ -36,6 +64,12 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
 
     /// y ← f(x; θ). x is (rows, inputs), y is (rows, outputs).
     fn forward(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>);
+
+    /// [`Layer::forward`] while training, for a layer that then does something else (dropout); the same by default.
+    fn forward_training(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, draw: Draw) {
+        let _ = draw;
+        self.forward(parameters, x, y);
+    }
 
     /// Of [`Layer::forward`], for the inputs: dx ← (∂y/∂x)ᵀ dy. dx is (rows, inputs), dy is (rows, outputs).
     ///

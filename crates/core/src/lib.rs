@@ -34,12 +34,12 @@ pub use error::Error;
 pub use gradient_check::{
     GradientCheck, WorstEntry, check_activation, check_function, check_layer, check_loss,
 };
-pub use layer::{Kept, Layer};
+pub use layer::{Draw, Kept, Layer};
 pub use loss::{Head, Loss};
-pub use optimizer::{MAX_MOMENTS, Moments, Optimizer};
-pub use parameters::{AlignedBuffer, Block, ParameterSpec, Role};
+pub use optimizer::{MAX_MOMENTS, Moments, Optimizer, Step};
+pub use parameters::{AlignedBuffer, Block, ParameterSpec, Penalty, Role};
 pub use random::{Purpose, Random};
 pub use real::{Precision, Real};
 pub use rows::Rows;
 pub use scaling::{ScaledRows, Scaling};
-pub use targets::{OwnedTargets, Targets};
+pub use targets::{OwnedTargets, Targets, WeightedTargets};

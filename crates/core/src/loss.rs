@@ -1,4 +1,4 @@
-use crate::{Error, Real, Targets};
+use crate::{Error, Real, Targets, WeightedTargets};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::fmt::Debug;
 
@@ -8,17 +8,21 @@ use std::fmt::Debug;
 pub enum Head {
     /// Softmax, joined by categorical cross-entropy.
     Softmax,
+    /// The logarithm of softmax, joined by the negative log-likelihood.
+    LogSoftmax,
+    /// The logistic sigmoid of each output, joined by binary cross-entropy.
+    Sigmoid,
 }
 
 /// A mean over samples of a loss per sample, and its gradient in the outputs that it is given.
 ///
 /// Outputs y are (rows, width). A loss sees any part of a batch at a time, so whoever calls it says by which `scale`
-/// a sample's gradient counts: 1 / (number of samples in the batch) for the mean.
+/// a sample's gradient counts: 1 / [`Loss::divisor`] of the whole batch for the mean.
 pub trait Loss<F: Real>: Debug + Send + Sync {
     /// The field's name for it, in lower case.
     fn name(&self) -> &'static str;
 
-    /// Checks targets against outputs of `width` columns.
+    /// Checks targets against outputs of `width` columns, and the settings.
     ///
     /// # Errors
     /// What [`Targets::check`] says, unless the loss needs something else.
@@ -51,30 +55,98 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         None
     }
 
-    /// The mean loss of all rows.
+    /// What a row counts for in the mean, beside its sample weight: 1 by default; the weight of its class; 0 if ignored.
+    fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
+        let _ = (targets, row);
+        1.0
+    }
+
+    /// What the sum of a batch's losses, and of their gradients, is divided by: the sum of the rows' weights, so that the
+    /// result is a mean. A batch in which nothing counts has 0, and then its loss and its gradient are 0.
+    fn divisor(&self, targets: WeightedTargets<F>) -> f64 {
+        (0..targets.len())
+            .map(|row| targets.weight(row).as_f64() * self.row_weight(targets.targets, row))
+            .sum()
+    }
+
+    /// [`Loss::forward_backward`] for a part of a batch whose [`Loss::divisor`] is `divisor`, with sample weights:
+    /// losses\[i\] ← wᵢ · the loss of row i, and dy ← the gradient of Σᵢ wᵢ lossᵢ / divisor.
+    fn forward_backward_weighted(
+        &self,
+        y: ArrayView2<F>,
+        targets: WeightedTargets<F>,
+        divisor: f64,
+        mut losses: ArrayViewMut1<F>,
+        mut dy: ArrayViewMut2<F>,
+    ) {
+        let scale = if divisor > 0.0 { 1.0 / divisor } else { 0.0 };
+        let Some(weights) = targets.weights else {
+            return self.forward_backward(y, targets.targets, F::of(scale), losses, dy);
+        };
+        self.forward_backward(y, targets.targets, F::one(), losses.view_mut(), dy.view_mut());
+        for ((loss, mut dy), &weight) in losses.iter_mut().zip(dy.outer_iter_mut()).zip(weights) {
+            *loss *= weight;
+            let factor = F::of(weight.as_f64() * scale);
+            dy.mapv_inplace(|dy| dy * factor);
+        }
+    }
+
+    /// The loss of each row, not divided by anything (reduction "none").
     ///
     /// # Errors
     /// [`Error::Empty`] without rows, [`Error::RowCount`] for another number of targets, and what [`Loss::check`] says.
-    fn mean(&self, y: ArrayView2<F>, targets: Targets<F>) -> Result<F, Error> {
+    fn losses(&self, y: ArrayView2<F>, targets: Targets<F>) -> Result<Array1<F>, Error> {
         check_rows(y.nrows(), targets.len())?;
         self.check(y.ncols(), targets)?;
         let mut losses = Array1::zeros(y.nrows());
         self.forward(y, targets, losses.view_mut());
-        let sum: f64 = losses.iter().map(|loss| loss.as_f64()).sum();
-        Ok(F::of(sum / y.nrows() as f64))
+        Ok(losses)
+    }
+
+    /// The mean loss of all rows.
+    ///
+    /// # Errors
+    /// As [`Loss::losses`].
+    fn mean(&self, y: ArrayView2<F>, targets: Targets<F>) -> Result<F, Error> {
+        self.weighted_mean(y, targets.into())
     }
 
     /// The gradient of [`Loss::mean`] in y, (rows, width), in a new array.
     ///
     /// # Errors
-    /// As [`Loss::mean`].
+    /// As [`Loss::losses`].
     fn gradient(&self, y: ArrayView2<F>, targets: Targets<F>) -> Result<Array2<F>, Error> {
+        self.weighted_gradient(y, targets.into())
+    }
+
+    /// The mean loss of all rows by their weights, Σᵢ wᵢ lossᵢ / [`Loss::divisor`]; 0 if nothing counts.
+    ///
+    /// # Errors
+    /// As [`Loss::losses`], and [`Error::Weight`].
+    fn weighted_mean(&self, y: ArrayView2<F>, targets: WeightedTargets<F>) -> Result<F, Error> {
+        targets.check_weights()?;
+        let losses = self.losses(y, targets.targets)?;
+        let weighted = losses.iter().enumerate().map(|(row, l)| l.as_f64() * targets.weight(row).as_f64());
+        Ok(F::of(mean_of(weighted.sum(), self.divisor(targets))))
+    }
+
+    /// The gradient of [`Loss::weighted_mean`] in y, (rows, width), in a new array.
+    ///
+    /// # Errors
+    /// As [`Loss::weighted_mean`].
+    fn weighted_gradient(&self, y: ArrayView2<F>, targets: WeightedTargets<F>) -> Result<Array2<F>, Error> {
         check_rows(y.nrows(), targets.len())?;
-        self.check(y.ncols(), targets)?;
-        let mut dy = Array2::zeros(y.raw_dim());
-        self.backward(y, targets, F::of(1.0 / y.nrows() as f64), dy.view_mut());
+        targets.check_weights()?;
+        self.check(y.ncols(), targets.targets)?;
+        let (mut losses, mut dy) = (Array1::zeros(y.nrows()), Array2::zeros(y.raw_dim()));
+        self.forward_backward_weighted(y, targets, self.divisor(targets), losses.view_mut(), dy.view_mut());
         Ok(dy)
     }
+}
+
+/// sum / divisor; 0 if nothing counted.
+fn mean_of(sum: f64, divisor: f64) -> f64 {
+    if divisor > 0.0 { sum / divisor } else { 0.0 }
 }
 
 fn check_rows(rows: usize, targets: usize) -> Result<(), Error> {

@@ -8,6 +8,22 @@ pub const MAX_MOMENTS: usize = 3;
 /// The moments of a run of parameters, each as long as the run; those beyond [`Optimizer::moments`] are empty.
 pub type Moments<'a, F> = [&'a mut [F]; MAX_MOMENTS];
 
+/// Which step an optimiser takes, and how far the schedule lets it go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Steps taken before, from 0.
+    pub number: u64,
+    /// What the rule's learning rate is multiplied by.
+    pub rate_factor: f64,
+}
+
+impl Step {
+    /// Step `number` at the rule's own learning rate.
+    pub fn number(number: u64) -> Self {
+        Step { number, rate_factor: 1.0 }
+    }
+}
+
 /// A rule that moves parameters against their gradient, number by number.
 ///
 /// The rule holds only its settings; step count and moments belong to whoever trains (they are saved with a
@@ -26,8 +42,8 @@ pub trait Optimizer<F: Real>: Debug + Send + Sync {
     /// [`Error::Setting`] names the one that is out of range.
     fn check(&self) -> Result<(), Error>;
 
-    /// One step on a run of parameters. `step` counts from 0; all slices have the same length. Moments start at 0.
-    fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>);
+    /// One step on a run of parameters. All slices have the same length. Moments start at 0.
+    fn update(&self, step: Step, parameters: &mut [F], gradient: &[F], moments: Moments<F>);
 }
 
 /// A shared rule is a rule, also one chosen at run time (`Arc<dyn Optimizer<F>>`).
@@ -44,7 +60,7 @@ impl<F: Real, O: Optimizer<F> + ?Sized> Optimizer<F> for Arc<O> {
         (**self).check()
     }
 
-    fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {
+    fn update(&self, step: Step, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {
         (**self).update(step, parameters, gradient, moments);
     }
 }

@@ -1,4 +1,4 @@
-use crate::Real;
+use crate::{Error, Real};
 use std::ops::{Deref, DerefMut, Range};
 
 /// What a parameter is for; regularisation and reports treat weights and biases apart.
@@ -10,8 +10,37 @@ pub enum Role {
     Bias,
 }
 
+/// What a parameter's size costs: l1 Σ|θ| + l2 Σ θ² is added to the loss, and l1 sign(θ) + 2 l2 θ to the gradient.
+///
+/// It does not depend on the batch. Where θ is 0, sign(θ) is 0. Source: *Neural Networks from Scratch*, chapter 14.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Penalty {
+    /// Factor of the sum of absolute values, at least 0.
+    pub l1: f64,
+    /// Factor of the sum of squares, at least 0.
+    pub l2: f64,
+}
+
+impl Penalty {
+    /// No penalty.
+    pub const NONE: Penalty = Penalty { l1: 0.0, l2: 0.0 };
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a factor that is negative or not finite.
+    pub fn check(&self) -> Result<(), Error> {
+        for (name, value) in [("l1", self.l1), ("l2", self.l2)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::Setting { name, expected: "a finite number, at least 0", value });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Name and shape of one parameter of a layer. Its numbers live in the network's flat buffer, row-major.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ParameterSpec {
     /// Name within the layer, for example `"weight"`.
     pub name: &'static str,
@@ -19,9 +48,18 @@ pub struct ParameterSpec {
     pub shape: (usize, usize),
     /// Weight or bias.
     pub role: Role,
+    /// What its size costs.
+    pub penalty: Penalty,
+    /// The longest that a column may be (the weights into one unit, √Σ θ²); a longer one is scaled back after each step.
+    pub max_norm: Option<f64>,
 }
 
 impl ParameterSpec {
+    /// A parameter without penalty or bound.
+    pub fn new(name: &'static str, shape: (usize, usize), role: Role) -> Self {
+        ParameterSpec { name, shape, role, penalty: Penalty::NONE, max_norm: None }
+    }
+
     /// How many numbers the parameter has.
     pub fn len(&self) -> usize {
         self.shape.0 * self.shape.1

@@ -12,6 +12,8 @@ pub enum Purpose {
     Generate = 3,
     /// Directions and points of a gradient check.
     Check = 4,
+    /// Which numbers a dropout layer lets through; the index is the layer.
+    Dropout = 5,
 }
 
 /// A counter-based generator: draw number i is a pure function of seed, purpose, index and i.
@@ -38,9 +40,21 @@ impl Random {
         Random { key: [seed as u32, (seed >> 32) as u32], index: index as u32, purpose: purpose as u32 }
     }
 
+    /// Four independent runs of 32 random bits: block number `i` of the stream.
+    #[inline(always)]
+    pub fn words(&self, i: u64) -> [u32; 4] {
+        philox([i as u32, (i >> 32) as u32, self.index, self.purpose], self.key)
+    }
+
+    /// A stream of its own for each `i`, of the same purpose and index: block number `i` is its seed.
+    pub fn nested(&self, i: u64) -> Self {
+        let [low, high, ..] = self.words(i);
+        Random { key: [low, high], ..*self }
+    }
+
     /// Two independent runs of 64 random bits: block number `i` of the stream.
     fn block(&self, i: u64) -> [u64; 2] {
-        let [a, b, c, d] = philox([i as u32, (i >> 32) as u32, self.index, self.purpose], self.key);
+        let [a, b, c, d] = self.words(i);
         [u64::from(a) | u64::from(b) << 32, u64::from(c) | u64::from(d) << 32]
     }
 
@@ -71,6 +85,7 @@ fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
+#[inline(always)]
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
     const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];

@@ -169,7 +169,7 @@ pub(crate) mod tests {
     }
 
     fn is_consistent(idx: &Idx) -> bool {
-        idx.shape.iter().product::<usize>() == idx.bytes.len()
+        idx.shape.iter().map(|&length| length as u128).product::<u128>() == idx.bytes.len() as u128
     }
 
     #[test]

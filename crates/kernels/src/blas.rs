@@ -27,7 +27,7 @@ pub fn calls() -> u64 {
 #[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemv};
+pub(crate) use openblas::{Operand, gemm, gemv, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -48,7 +48,7 @@ mod openblas {
 
     /// Gives OpenBLAS one thread, the first time that it is called: rayon owns the parallelism, and two owners of the
     /// same cores would fight for them.
-    fn use_one_thread() {
+    pub(crate) fn use_one_thread() {
         static ONCE: Once = Once::new();
         // SAFETY: OpenBLAS may be told its number of threads at any time; `Once` keeps the calls from racing.
         ONCE.call_once(|| unsafe { openblas_set_num_threads(1) });

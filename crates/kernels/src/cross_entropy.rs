@@ -1,20 +1,135 @@
-use crate::reductions::{max, sum};
 use crate::rows::{assert_same_shape, row, row_mut};
-use crate::softmax::{Normalizer, softmax_row};
-use crate::vectorize;
 use chainrule_core::{Real, Targets};
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// Probabilities are clipped to \[`CLIP`, 1 - `CLIP`\] before their logarithm, as in *Neural Networks from Scratch*,
 /// chapter 5.
 pub const CLIP: f64 = 1e-7;
 
 #[inline(always)]
-fn clip<F: Real>(probability: F) -> F {
+pub(crate) fn clip<F: Real>(probability: F) -> F {
     probability.max(F::of(CLIP)).min(F::of(1.0 - CLIP))
 }
 
-/// lossᵢ ← -Σⱼ yᵢⱼ log clip(ŷᵢⱼ): the cross-entropy of each row, not divided by anything.
+/// What a cross-entropy does to its targets before it compares: with smoothing ε, class weights w and C classes, the target
+/// y becomes tⱼ = wⱼ ((1 - ε) yⱼ + ε / C), and a row's loss is -Σⱼ tⱼ log pⱼ.
+///
+/// It is PyTorch's meaning of these three. The default does nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CrossEntropyOptions<'a> {
+    /// One weight for each class; 1 each if there are none.
+    pub class_weights: Option<&'a [f64]>,
+    /// ε, at least 0 and below 1.
+    pub label_smoothing: f64,
+    /// A label that is no class: its rows have loss 0 and gradient 0.
+    pub ignored_label: Option<usize>,
+}
+
+impl CrossEntropyOptions<'_> {
+    /// What row `i` aims at.
+    #[inline(always)]
+    pub(crate) fn target<'t, F: Real>(
+        &'t self,
+        targets: &'t Targets<F>,
+        i: usize,
+        classes: usize,
+    ) -> Target<'t, F> {
+        let label = match targets {
+            Targets::Classes(labels) if self.ignored_label == Some(labels[i]) => return Target::Ignored,
+            Targets::Classes(labels) => Some(labels[i]),
+            Targets::Probabilities(_) | Targets::Values(_) => None,
+        };
+        match label {
+            Some(label) if self.label_smoothing == 0.0 => {
+                let weight = self.class_weights.map_or(F::one(), |weights| F::of(weights[label]));
+                Target::Class { label, weight }
+            }
+            _ => Target::Spread(Spread {
+                label,
+                soft: match targets {
+                    Targets::Classes(_) => None,
+                    Targets::Probabilities(y) | Targets::Values(y) => Some(y.row(i)),
+                },
+                kept: F::of(1.0 - self.label_smoothing),
+                shared: F::of(self.label_smoothing / classes as f64),
+                weights: self.class_weights,
+            }),
+        }
+    }
+}
+
+/// The numbers tⱼ of one row.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a, F> {
+    /// All 0.
+    Ignored,
+    /// `weight` at `label`, 0 elsewhere.
+    Class { label: usize, weight: F },
+    /// Any.
+    Spread(Spread<'a, F>),
+}
+
+/// tⱼ = wⱼ ((1 - ε) yⱼ + ε / C), where y is soft or one-hot.
+#[derive(Clone, Copy)]
+pub(crate) struct Spread<'a, F> {
+    label: Option<usize>,
+    soft: Option<ArrayView1<'a, F>>,
+    kept: F,
+    shared: F,
+    weights: Option<&'a [f64]>,
+}
+
+impl<F: Real> Spread<'_, F> {
+    #[inline(always)]
+    pub(crate) fn at(&self, class: usize) -> F {
+        let y = match &self.soft {
+            Some(soft) => soft[class],
+            None if self.label == Some(class) => F::one(),
+            None => F::zero(),
+        };
+        let t = self.kept * y + self.shared;
+        self.weights.map_or(t, |weights| F::of(weights[class]) * t)
+    }
+
+    /// Σⱼ tⱼ
+    #[inline(always)]
+    pub(crate) fn sum(&self, classes: usize) -> F {
+        F::of((0..classes).map(|class| self.at(class).as_f64()).sum())
+    }
+}
+
+/// Σⱼ tⱼ lossⱼ. A class of target 0 costs nothing, even where its own loss is infinite.
+#[inline(always)]
+pub(crate) fn loss_of_row<F: Real>(target: Target<F>, classes: usize, loss: impl Fn(usize) -> F) -> F {
+    match target {
+        Target::Ignored => F::zero(),
+        Target::Class { weight, .. } if weight == F::zero() => F::zero(),
+        Target::Class { label, weight } => weight * loss(label),
+        Target::Spread(spread) => {
+            let aimed_at =
+                (0..classes).map(|class| (spread.at(class), class)).filter(|(t, _)| *t != F::zero());
+            F::of(aimed_at.map(|(t, class)| (t * loss(class)).as_f64()).sum())
+        }
+    }
+}
+
+/// dⱼ ← tⱼ · derivative(j)
+#[inline(always)]
+pub(crate) fn gradient_of_row<F: Real>(target: Target<F>, d: &mut [F], derivative: impl Fn(usize) -> F) {
+    match target {
+        Target::Ignored => d.fill(F::zero()),
+        Target::Class { label, weight } => {
+            d.fill(F::zero());
+            d[label] = weight * derivative(label);
+        }
+        Target::Spread(spread) => {
+            d.iter_mut().enumerate().for_each(|(class, d)| *d = spread.at(class) * derivative(class));
+        }
+    }
+}
+
+/// lossᵢ ← -Σⱼ tᵢⱼ log clip(ŷᵢⱼ): the cross-entropy of each row, not divided by anything, for the targets t that
+/// [`CrossEntropyOptions`] makes of y.
 ///
 /// Shapes: probabilities ŷ (rows, classes), targets y one per row, losses (rows). For a class index it is -log of that
 /// class's probability; for soft targets the true cross-entropy.
@@ -25,21 +140,19 @@ fn clip<F: Real>(probability: F) -> F {
 pub fn cross_entropy<F: Real>(
     probabilities: ArrayView2<F>,
     targets: Targets<F>,
+    options: CrossEntropyOptions,
     mut losses: ArrayViewMut1<F>,
 ) {
-    assert_fit("cross_entropy", probabilities.dim(), targets, losses.len());
+    assert_fit("cross_entropy", probabilities.dim(), targets, options, losses.len());
+    let classes = probabilities.ncols();
     for i in 0..probabilities.nrows() {
         let probabilities = row(&probabilities, i);
-        losses[i] = match targets {
-            Targets::Classes(labels) => -clip(probabilities[labels[i]]).ln(),
-            Targets::Probabilities(y) => {
-                -y.row(i).iter().zip(probabilities).map(|(&y, &p)| y * clip(p).ln()).sum::<F>()
-            }
-        };
+        let target = options.target(&targets, i, classes);
+        losses[i] = loss_of_row(target, classes, |class| -clip(probabilities[class]).ln());
     }
 }
 
-/// Of [`cross_entropy`]: dŷ ← -scale · y / clip(ŷ). Shapes: ŷ and dŷ (rows, classes), targets y one per row.
+/// Of [`cross_entropy()`]: dŷ ← -scale · t / clip(ŷ). Shapes: ŷ and dŷ (rows, classes), targets y one per row.
 ///
 /// `scale` is 1 / (number of samples) for the gradient of the mean. Clipping bounds the gradient: no probability, not
 /// even 0, divides by less than [`CLIP`].
@@ -50,136 +163,38 @@ pub fn cross_entropy<F: Real>(
 pub fn cross_entropy_backward<F: Real>(
     probabilities: ArrayView2<F>,
     targets: Targets<F>,
+    options: CrossEntropyOptions,
     scale: F,
     mut dprobabilities: ArrayViewMut2<F>,
 ) {
-    assert_same_shape("cross_entropy_backward", "dprobabilities", dprobabilities.dim(), probabilities.dim());
-    assert_fit("cross_entropy_backward", probabilities.dim(), targets, probabilities.nrows());
+    let function = "cross_entropy_backward";
+    assert_same_shape(function, "dprobabilities", dprobabilities.dim(), probabilities.dim());
+    assert_fit(function, probabilities.dim(), targets, options, probabilities.nrows());
     for i in 0..probabilities.nrows() {
-        let (probabilities, dprobabilities) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
-        match targets {
-            Targets::Classes(labels) => {
-                dprobabilities.fill(F::zero());
-                dprobabilities[labels[i]] = -scale / clip(probabilities[labels[i]]);
-            }
-            Targets::Probabilities(y) => {
-                for ((d, &y), &p) in dprobabilities.iter_mut().zip(y.row(i)).zip(probabilities) {
-                    *d = -scale * y / clip(p);
-                }
-            }
-        }
-    }
-}
-
-/// lossᵢ ← log Σⱼ exp(xᵢⱼ) - Σⱼ yᵢⱼ xᵢⱼ: the cross-entropy of the softmax of each row, straight from the logits.
-///
-/// Shapes: logits x (rows, classes), targets y one per row, losses (rows). With the largest logit subtracted first
-/// (log-sum-exp) it is exact where the probability itself would round to 0.
-///
-/// # Panics
-/// If the shapes differ or a class index is out of range.
-#[track_caller]
-pub fn cross_entropy_on_logits<F: Real>(
-    logits: ArrayView2<F>,
-    targets: Targets<F>,
-    mut losses: ArrayViewMut1<F>,
-) {
-    assert_fit("cross_entropy_on_logits", logits.dim(), targets, losses.len());
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..logits.nrows() {
-                let logits = row(&logits, i);
-                let max = max(logits);
-                // The terms of the same lanes as in `sum`, without a buffer for the exponentials.
-                let sum = crate::reductions::sum_of(logits, logits, |x, _| (x - max).exp());
-                losses[i] = loss_of_row(logits, targets, i, Normalizer { max, sum });
-            }
-        },
-    );
-}
-
-/// Softmax and cross-entropy, forward and backward, in one pass over the logits:
-/// lossᵢ as of [`cross_entropy_on_logits`], and dx ← scale · (softmax(x) - y).
-///
-/// Shapes: logits x and dx (rows, classes), targets y one per row, losses (rows). `scale` is 1 / (number of samples) for
-/// the gradient of the mean.
-///
-/// It is the closed form of the Jacobian's product with -y/ŷ, in which every ŷ cancels:
-/// sᵢ (-yᵢ/sᵢ + Σⱼ sⱼ yⱼ/sⱼ) = sᵢ Σⱼ yⱼ - yᵢ, and a target's probabilities sum to 1. (For soft targets the sum is taken as
-/// it is, so that rounding in the targets does not show up as an error of the gradient.)
-///
-/// # Panics
-/// If the shapes differ or a class index is out of range.
-///
-/// ```
-/// use chainrule_core::Targets;
-/// use chainrule_kernels::softmax_cross_entropy;
-/// use ndarray::{Array1, Array2, array};
-/// let logits = array![[0.0_f64, 0.0], [0.0, 0.0]];
-/// let (mut losses, mut dlogits) = (Array1::zeros(2), Array2::zeros((2, 2)));
-/// let targets = Targets::Classes(&[0, 1]);
-/// softmax_cross_entropy(logits.view(), targets, 0.5, losses.view_mut(), dlogits.view_mut());
-/// assert_eq!(dlogits, array![[-0.25, 0.25], [0.25, -0.25]]);
-/// assert!((losses[0] - 2.0_f64.ln()).abs() < 1e-15);
-/// ```
-#[track_caller]
-pub fn softmax_cross_entropy<F: Real>(
-    logits: ArrayView2<F>,
-    targets: Targets<F>,
-    scale: F,
-    mut losses: ArrayViewMut1<F>,
-    mut dlogits: ArrayViewMut2<F>,
-) {
-    assert_same_shape("softmax_cross_entropy", "dlogits", dlogits.dim(), logits.dim());
-    assert_fit("softmax_cross_entropy", logits.dim(), targets, losses.len());
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..logits.nrows() {
-                let (logits, dlogits) = (row(&logits, i), row_mut(&mut dlogits, i));
-                let normalizer = softmax_row(logits, dlogits);
-                losses[i] = loss_of_row(logits, targets, i, normalizer);
-                match targets {
-                    Targets::Classes(labels) => {
-                        dlogits[labels[i]] -= F::one();
-                        dlogits.iter_mut().for_each(|d| *d *= scale);
-                    }
-                    Targets::Probabilities(y) => {
-                        let y = row(&y, i);
-                        let total = sum(y);
-                        dlogits.iter_mut().zip(y).for_each(|(d, &y)| *d = (*d * total - y) * scale);
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// Σⱼ yⱼ (log Σₖ exp(xₖ) - xⱼ) of row `i`.
-#[inline(always)]
-fn loss_of_row<F: Real>(logits: &[F], targets: Targets<F>, i: usize, normalizer: Normalizer<F>) -> F {
-    let log_sum = normalizer.sum.ln();
-    let loss_of_class = |x: F| log_sum - (x - normalizer.max);
-    match targets {
-        Targets::Classes(labels) => loss_of_class(logits[labels[i]]),
-        // A class of probability 0 costs nothing, even where its logit is so far off that the other factor is infinite.
-        Targets::Probabilities(y) => {
-            let terms = y.row(i).into_iter().zip(logits).filter(|(y, _)| **y != F::zero());
-            terms.map(|(&y, &x)| y * loss_of_class(x)).sum()
-        }
+        let (probabilities, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
+        let target = options.target(&targets, i, probabilities.len());
+        gradient_of_row(target, d, |class| -scale / clip(probabilities[class]));
     }
 }
 
 #[track_caller]
-fn assert_fit<F: Real>(function: &str, outputs: (usize, usize), targets: Targets<F>, losses: usize) {
-    let rows = outputs.0;
+pub(crate) fn assert_fit<F: Real>(
+    function: &str,
+    outputs: (usize, usize),
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    losses: usize,
+) {
+    let (rows, classes) = outputs;
     assert!(
         targets.len() == rows && losses == rows,
         "{function}: {outputs:?} outputs, {} targets, {losses} losses",
         targets.len()
     );
-    if let Targets::Probabilities(y) = targets {
+    if let Targets::Probabilities(y) | Targets::Values(y) = targets {
         assert_same_shape(function, "targets", y.dim(), outputs);
+    }
+    if let Some(weights) = options.class_weights {
+        assert!(weights.len() == classes, "{function}: {} class weights, {classes} classes", weights.len());
     }
 }

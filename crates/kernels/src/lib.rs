@@ -3,10 +3,16 @@
 //! | module's functions | what they compute |
 //! |---|---|
 //! | [`matmul()`], [`batched_matmul()`], [`batched_matmul_shared`] | products through OpenBLAS |
-//! | [`fill_rows`], [`relu`], [`relu_backward`] | element-wise |
-//! | [`column_sums`], [`argmax`] | reductions |
+//! | [`fill_rows`], [`column_sums`], [`argmax`] | rows and columns |
+//! | [`relu`], [`leaky_relu`], [`elu`], [`gelu`], [`silu`], [`sigmoid`], [`tanh`] | element-wise activations and their derivatives |
 //! | [`softmax`], [`softmax_jacobian`] and three ways back | softmax |
-//! | [`cross_entropy()`], [`cross_entropy_on_logits`], [`softmax_cross_entropy`] | the loss, apart from softmax and fused with it |
+//! | [`log_sum_exp`], [`log_softmax`] | its logarithm |
+//! | [`cross_entropy()`], [`cross_entropy_on_logits`], [`softmax_cross_entropy()`] | the loss, apart from softmax and fused with it |
+//! | [`negative_log_likelihood`], [`focal()`], [`softmax_focal`] | other losses of classes |
+//! | [`squared_error`], [`absolute_error`], [`huber`] | losses of numbers |
+//! | [`binary_cross_entropy`], [`binary_cross_entropy_on_logits`], [`binary_focal`] | losses of yes-or-no answers |
+//! | [`layer_norm()`], [`dropout()`] | what layers do beside products |
+//! | [`penalty`], [`clip_column_norms`] | regularisation |
 //! | [`vectorize`], [`pool`], [`blas`] | the machine |
 //!
 //! Shapes are (rows, columns). Except for the matrix products, which take any layout, a matrix must have contiguous rows
@@ -38,27 +44,54 @@
 //! assert!((product - jacobian).iter().all(|difference| difference.abs() < 1e-15));
 //! ```
 
+mod activations;
 mod batched_matmul;
 pub mod blas;
 mod cross_entropy;
-mod elementwise;
+mod dropout;
+mod element_losses;
+mod fill_rows;
+mod focal;
+mod layer_norm;
+mod log_softmax;
 mod matmul;
+#[cfg(feature = "blas")]
+mod orthogonal;
 mod reductions;
+mod regularization;
 mod rows;
 mod scratch;
 mod simd;
 mod softmax;
+mod softmax_cross_entropy;
 mod softmax_jacobian;
 mod threads;
 
-pub use batched_matmul::{batched_matmul, batched_matmul_shared};
-pub use cross_entropy::{
-    CLIP, cross_entropy, cross_entropy_backward, cross_entropy_on_logits, softmax_cross_entropy,
+pub use activations::{
+    elu, elu_backward, gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid,
+    sigmoid_backward, silu, silu_backward, tanh, tanh_backward,
 };
-pub use elementwise::{fill_rows, relu, relu_backward};
+pub use batched_matmul::{batched_matmul, batched_matmul_shared};
+pub use cross_entropy::{CLIP, CrossEntropyOptions, cross_entropy, cross_entropy_backward};
+pub use dropout::dropout;
+pub use element_losses::{
+    absolute_error, absolute_error_backward, binary_cross_entropy, binary_cross_entropy_backward,
+    binary_cross_entropy_on_logits, binary_cross_entropy_on_logits_backward, binary_focal,
+    binary_focal_backward, huber, huber_backward, squared_error, squared_error_backward,
+};
+pub use fill_rows::fill_rows;
+pub use focal::{focal, focal_backward, focal_on_logits, softmax_focal};
+pub use layer_norm::{layer_norm, layer_norm_backward, layer_norm_backward_gain};
+pub use log_softmax::{
+    log_softmax, log_softmax_backward, log_sum_exp, negative_log_likelihood, negative_log_likelihood_backward,
+};
 pub use matmul::matmul;
+#[cfg(feature = "blas")]
+pub use orthogonal::orthonormal_columns;
 pub use reductions::{argmax, column_sums};
+pub use regularization::{add_penalty_gradient, clip_column_norms, penalty};
 pub use simd::{SimdLevel, simd_level, vectorize};
 pub use softmax::{softmax, softmax_backward};
+pub use softmax_cross_entropy::{cross_entropy_on_logits, softmax_cross_entropy};
 pub use softmax_jacobian::{softmax_backward_jacobian, softmax_backward_stored_jacobian, softmax_jacobian};
 pub use threads::pool;

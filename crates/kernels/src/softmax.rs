@@ -1,4 +1,4 @@
-use crate::reductions::{dot, max, sum};
+use crate::reductions::{dot, max, sum_of};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
@@ -24,12 +24,54 @@ pub fn softmax<F: Real>(x: ArrayView2<F>, mut s: ArrayViewMut2<F>) {
     );
 }
 
-/// The softmax of one row of logits, with what the loss needs beside it.
+/// What the exponentials of one row sum to.
 pub(crate) struct Normalizer<F> {
     /// The largest logit.
     pub(crate) max: F,
+    /// Σⱼ exp(xⱼ - max) - 1. Without the largest term, which is exactly 1, a small rest is not rounded away.
+    excess: F,
+}
+
+impl<F: Real> Normalizer<F> {
+    /// Of logits x and numbers e, of which `exponential` makes exp(x - max).
+    #[inline(always)]
+    fn new(x: &[F], max: F, e: &[F], exponential: impl Fn(F) -> F) -> Self {
+        let below = sum_of(x, e, |x, e| if x == max { F::zero() } else { exponential(e) });
+        let largest = sum_of(x, x, |x, _| if x == max { F::one() } else { F::zero() });
+        // With NaN among them no logit need be the largest; `below` is NaN then.
+        Normalizer { max, excess: below + (largest - F::one()) }
+    }
+
+    /// The normalizer of a row, without keeping its exponentials.
+    #[inline(always)]
+    pub(crate) fn of_row(x: &[F]) -> Self {
+        let max = max(x);
+        Self::new(x, max, x, |x| shifted_exp(x, max))
+    }
+
+    /// log Σⱼ exp(xⱼ - max), exact also where it is tiny.
+    #[inline(always)]
+    pub(crate) fn log_sum(&self) -> F {
+        self.excess.ln_1p()
+    }
+
     /// Σⱼ exp(xⱼ - max)
-    pub(crate) sum: F,
+    #[inline(always)]
+    pub(crate) fn sum(&self) -> F {
+        F::one() + self.excess
+    }
+}
+
+/// exp(x - max) for x ≤ max, with what the subtraction rounds away: exp would carry an error of half a unit in the last
+/// place of x - max on as |x - max| / 2 units of the result.
+#[inline(always)]
+pub(crate) fn shifted_exp<F: Real>(x: F, max: F) -> F {
+    let difference = x - max;
+    let negated_max = difference - x;
+    let lost = (x - (difference - negated_max)) - (max + negated_max);
+    let e = difference.exp();
+    // Where e is 0 the difference may be infinite, and `lost` NaN.
+    if e == F::zero() { e } else { e + e * lost }
 }
 
 /// s ← softmax(x) of one row.
@@ -37,12 +79,12 @@ pub(crate) struct Normalizer<F> {
 pub(crate) fn softmax_row<F: Real>(x: &[F], s: &mut [F]) -> Normalizer<F> {
     let max = max(x);
     for (s, &x) in s.iter_mut().zip(x) {
-        *s = (x - max).exp();
+        *s = shifted_exp(x, max);
     }
-    let sum = sum(s);
-    let factor = F::one() / sum;
+    let normalizer = Normalizer::new(x, max, s, |e| e);
+    let factor = F::one() / normalizer.sum();
     s.iter_mut().for_each(|s| *s *= factor);
-    Normalizer { max, sum }
+    normalizer
 }
 
 /// Of [`softmax`], in closed form: dx ← s ⊙ (dy - ⟨s, dy⟩), row by row. Shapes: all (rows, classes).

@@ -60,13 +60,13 @@ proptest! {
         let scale = 1.0 / rows as f64;
         for targets in [Targets::Classes(&labels), Targets::Probabilities(soft.view())] {
             let (mut losses, mut dlogits) = (Array1::zeros(rows), Array2::zeros((rows, classes)));
-            softmax_cross_entropy(logits.view(), targets, scale, losses.view_mut(), dlogits.view_mut());
+            softmax_cross_entropy(logits.view(), targets, Default::default(), scale, losses.view_mut(), dlogits.view_mut());
 
             let (mut expected, mut ds) = (Array1::zeros(rows), Array2::zeros((rows, classes)));
-            cross_entropy(s.view(), targets, expected.view_mut());
-            cross_entropy_backward(s.view(), targets, scale, ds.view_mut());
+            cross_entropy(s.view(), targets, Default::default(), expected.view_mut());
+            cross_entropy_backward(s.view(), targets, Default::default(), scale, ds.view_mut());
             let mut on_logits = Array1::zeros(rows);
-            cross_entropy_on_logits(logits.view(), targets, on_logits.view_mut());
+            cross_entropy_on_logits(logits.view(), targets, Default::default(), on_logits.view_mut());
             prop_assert_eq!(&on_logits, &losses);
             // One class is clipped to 1 - 1e-7.
             let clipped = if classes == 1 { 2e-7 } else { 1e-12 };
@@ -93,11 +93,11 @@ proptest! {
         let one_hot = Array2::from_shape_fn((1, classes), |(_, j)| if j == label { 1.0 } else { 0.0 });
         for targets in [Targets::Classes(&[label]), Targets::Probabilities(one_hot.view())] {
             let (mut losses, mut dlogits) = (Array1::zeros(1), Array2::zeros((1, classes)));
-            softmax_cross_entropy(logits.view(), targets, 1.0, losses.view_mut(), dlogits.view_mut());
+            softmax_cross_entropy(logits.view(), targets, Default::default(), 1.0, losses.view_mut(), dlogits.view_mut());
             prop_assert!(losses[0] >= 0.0, "{}", losses[0]);
             prop_assert!(dlogits.iter().all(|d| d.is_finite() && d.abs() <= 1.0));
             let mut ds = Array2::zeros((1, classes));
-            cross_entropy_backward(s.view(), targets, 1.0, ds.view_mut());
+            cross_entropy_backward(s.view(), targets, Default::default(), 1.0, ds.view_mut());
             for (_, backward) in ways_back() {
                 let mut dx = Array2::zeros((1, classes));
                 backward(s.view(), ds.view(), dx.view_mut());
@@ -127,10 +127,15 @@ fn the_jacobian_has_the_spectrum_of_a_covariance() {
 fn a_certain_wrong_answer_costs_its_logit_and_not_infinity() {
     let logits = array![[1000.0_f64, 0.0], [0.0, 0.0]];
     let mut losses = Array1::zeros(2);
-    cross_entropy_on_logits(logits.view(), Targets::Classes(&[1, 0]), losses.view_mut());
+    cross_entropy_on_logits(logits.view(), Targets::Classes(&[1, 0]), Default::default(), losses.view_mut());
     assert_eq!(losses, array![1000.0, 2.0_f64.ln()]);
     // The chapter's loss on probabilities stops at its clip.
-    cross_entropy(softmax_of(&logits).view(), Targets::Classes(&[1, 0]), losses.view_mut());
+    cross_entropy(
+        softmax_of(&logits).view(),
+        Targets::Classes(&[1, 0]),
+        Default::default(),
+        losses.view_mut(),
+    );
     assert_eq!(losses[0], -(1e-7_f64).ln());
 }
 

@@ -12,7 +12,7 @@
 //! let labels = [0, 1, 1, 0];
 //!
 //! let mut network = Network::<f32>::builder(2).dense(16).relu().dense(2).softmax().build()?;
-//! let loss = CategoricalCrossEntropy;
+//! let loss = CategoricalCrossEntropy::new();
 //! let adam = Adam { learning_rate: 0.05, ..Adam::default() };
 //! let mut optimizer = OptimizerState::new(adam, &network)?;
 //! let mut tape = network.tape(4);
@@ -32,16 +32,23 @@ mod classifier;
 mod initializer;
 mod layers;
 mod losses;
+mod model_file;
 mod network;
 mod optimizers;
+mod settings;
+mod training;
 
-pub use activations::{GradientPath, Relu, Softmax};
-pub use classifier::{
-    Architecture, Classifier, ClassifierBuilder, EpochRecord, Evaluation, History, LayerSpec, ModelFileError,
-    Progress, Samples, Training,
+pub use activations::{
+    Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
+pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
 pub use initializer::Initializer;
-pub use layers::{ActivationLayer, Dense};
-pub use losses::{CategoricalCrossEntropy, SoftmaxCrossEntropy};
+pub use layers::{ActivationLayer, Dense, Dropout, LayerNorm};
+pub use losses::{
+    BinaryCrossEntropy, CategoricalCrossEntropy, Focal, Huber, MeanAbsoluteError, MeanSquaredError,
+    NegativeLogLikelihood, SigmoidCrossEntropy, SigmoidFocal, SoftmaxCrossEntropy, SoftmaxFocal, Summed,
+};
+pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
-pub use optimizers::{Adam, OptimizerState, Sgd};
+pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
+pub use training::{Accuracy, EpochRecord, History, Progress, Samples, Score, Training};

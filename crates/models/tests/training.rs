@@ -47,11 +47,12 @@ fn the_routes_agree<F: Real>(path: GradientPath, rows: usize) {
     let (mut explicit_tape, mut joint_tape) = (explicit.tape(rows), joint.tape(rows + 3));
     for step in 0..5 {
         let pass = explicit.forward(x_batch.view(), &mut explicit_tape).unwrap();
-        let (explicit_loss, gradient) = pass.backward(&CategoricalCrossEntropy, targets).unwrap();
+        let (explicit_loss, gradient) = pass.backward(&CategoricalCrossEntropy::new(), targets).unwrap();
         explicit_optimizer.step(explicit.parameters_mut(), gradient).unwrap();
-        let batch = Batch { rows: &x, indices: &indices, targets };
-        let joint_loss =
-            joint.train_step(batch, &CategoricalCrossEntropy, &mut joint_optimizer, &mut joint_tape).unwrap();
+        let batch = Batch::new(&x, &indices, targets);
+        let joint_loss = joint
+            .train_step(batch, &CategoricalCrossEntropy::new(), &mut joint_optimizer, &mut joint_tape)
+            .unwrap();
         assert_eq!(explicit_loss, joint_loss, "{path:?}, {rows} rows, step {step}");
         assert!(
             bits(explicit.parameters()) == bits(joint.parameters()),
@@ -77,7 +78,8 @@ fn the_paths_give_the_same_gradient() {
         let network = network::<f64>(path);
         let mut tape = network.tape(100);
         let pass = network.forward(x.view(), &mut tape).unwrap();
-        let (loss, gradient) = pass.backward(&CategoricalCrossEntropy, Targets::Classes(&labels)).unwrap();
+        let (loss, gradient) =
+            pass.backward(&CategoricalCrossEntropy::new(), Targets::Classes(&labels)).unwrap();
         (loss, gradient.to_vec())
     });
     let (loss, gradient) = &gradients[0];
@@ -90,7 +92,7 @@ fn the_paths_give_the_same_gradient() {
 fn fitted(threads: usize, batch_size: usize, optimizer: Arc<dyn chainrule_core::Optimizer<f32>>) -> Vec<u8> {
     let (x, labels) = data::<f32>(333, 30, 5);
     let mut classifier = Classifier::builder(30, 5).hidden(&[150, 20]).seed(4).build().unwrap();
-    let training = Training { epochs: 2, batch_size, seed: 8, threads, optimizer };
+    let training = Training { epochs: 2, batch_size, seed: 8, threads, optimizer, ..Training::default() };
     classifier.fit(Samples::new(&x, Targets::Classes(&labels)), &training).unwrap();
     bits(classifier.network().parameters())
 }
@@ -137,7 +139,8 @@ fn an_evaluation_is_the_loss_of_the_predicted_probabilities() {
     let classifier = Classifier::builder(6, 3).hidden(&[8]).build().unwrap();
     let probabilities = classifier.predict_proba(&x).unwrap();
     assert!(probabilities.sum_axis(Axis(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-14));
-    let expected = CategoricalCrossEntropy.mean(probabilities.view(), Targets::Classes(&labels)).unwrap();
+    let expected =
+        CategoricalCrossEntropy::new().mean(probabilities.view(), Targets::Classes(&labels)).unwrap();
     let evaluation = classifier.evaluate(Samples::new(&x, Targets::Classes(&labels))).unwrap();
     assert!((evaluation.loss - expected).abs() < 1e-12);
 }

@@ -1,5 +1,21 @@
+mod elu;
+mod gelu;
+mod leaky_relu;
+mod linear;
+mod log_softmax;
 mod relu;
+mod sigmoid;
+mod silu;
 mod softmax;
+mod tanh;
 
+pub use elu::Elu;
+pub use gelu::Gelu;
+pub use leaky_relu::LeakyRelu;
+pub use linear::Linear;
+pub use log_softmax::LogSoftmax;
 pub use relu::Relu;
+pub use sigmoid::Sigmoid;
+pub use silu::Silu;
 pub use softmax::{GradientPath, Softmax};
+pub use tanh::Tanh;

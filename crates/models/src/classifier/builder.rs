@@ -1,4 +1,4 @@
-use super::{Architecture, Classifier};
+use super::{Architecture, Classifier, LayerSpec};
 use crate::{GradientPath, Initializer, Network};
 use chainrule_core::{Error, Real, Scaling};
 
@@ -7,7 +7,7 @@ use chainrule_core::{Error, Real, Scaling};
 pub struct ClassifierBuilder<F> {
     inputs: usize,
     classes: usize,
-    hidden: Vec<usize>,
+    hidden: Vec<LayerSpec>,
     gradient: GradientPath,
     initializer: Initializer,
     seed: u64,
@@ -32,8 +32,23 @@ impl<F: Real> ClassifierBuilder<F> {
     }
 
     /// Widths of the hidden layers, each with a ReLU; none unless said.
-    pub fn hidden(mut self, widths: &[usize]) -> Self {
-        self.hidden = widths.to_vec();
+    pub fn hidden(self, widths: &[usize]) -> Self {
+        let layers = widths.iter().flat_map(|&width| [LayerSpec::dense(width), LayerSpec::Relu]);
+        self.hidden_layers(layers)
+    }
+
+    /// Hidden layers of any kind, in place of [`ClassifierBuilder::hidden`]; a dense layer and softmax follow them.
+    ///
+    /// ```
+    /// use chainrule_models::{Classifier, LayerSpec};
+    /// let block = vec![LayerSpec::dense(32), LayerSpec::Gelu, LayerSpec::Dropout { rate: 0.1, seed: 0 }];
+    /// let layers = [LayerSpec::dense(32), LayerSpec::LayerNorm { epsilon: 1e-5 }, LayerSpec::Residual { layers: block }];
+    /// let classifier = Classifier::<f32>::builder(64, 10).hidden_layers(layers).build()?;
+    /// assert_eq!(classifier.network().outputs(), 10);
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
+    pub fn hidden_layers(mut self, layers: impl IntoIterator<Item = LayerSpec>) -> Self {
+        self.hidden = layers.into_iter().collect();
         self
     }
 
@@ -70,7 +85,7 @@ impl<F: Real> ClassifierBuilder<F> {
     /// The classifier, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], or what [`Initializer::check`] says.
+    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], or [`Error::Setting`] for a layer's.
     pub fn build(self) -> Result<Classifier<F>, Error> {
         let architecture = Architecture::classifier(self.inputs, &self.hidden, self.classes, self.gradient);
         let builder = Network::builder(self.inputs).seed(self.seed).initializer(self.initializer);

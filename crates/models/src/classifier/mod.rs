@@ -4,22 +4,17 @@ mod architecture;
 mod builder;
 mod evaluation;
 mod fit;
-mod history;
 mod persistence;
 mod summary;
-mod training;
 
-pub use architecture::{Architecture, LayerSpec};
+pub use architecture::{Architecture, LayerSpec, PenaltySpec};
 pub use builder::ClassifierBuilder;
 pub use evaluation::Evaluation;
-pub use history::{EpochRecord, History};
-pub use persistence::ModelFileError;
-pub use training::{Progress, Samples, Training};
 
-use crate::{CategoricalCrossEntropy, Network, Scratch};
-use chainrule_core::{Error, Loss, Real, Rows, Scaling};
+use crate::{CategoricalCrossEntropy, Network};
+use chainrule_core::{Error, Real, Rows, Scaling};
 use chainrule_kernels::argmax;
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::Array2;
 
 /// A dense network that tells classes apart.
 ///
@@ -53,11 +48,8 @@ pub struct Classifier<F: Real> {
     epochs: usize,
 }
 
-/// What every classifier minimises.
-const LOSS: CategoricalCrossEntropy = CategoricalCrossEntropy;
-
-/// Rows that are predicted at a time.
-const CHUNK_ROWS: usize = 1024;
+/// What a classifier is evaluated by.
+const LOSS: CategoricalCrossEntropy = CategoricalCrossEntropy::new();
 
 impl<F: Real> Classifier<F> {
     /// Starts a classifier of rows with `inputs` columns into `classes` classes.
@@ -90,12 +82,7 @@ impl<F: Real> Classifier<F> {
     /// # Errors
     /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, and what [`Rows::gather`] says.
     pub fn predict_proba(&self, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
-        let mut probabilities = Array2::zeros((rows.len(), self.network.outputs()));
-        self.for_each_chunk(self.network.layers().len(), rows, |first, outputs| {
-            let range = Slice::from(first..first + outputs.nrows());
-            probabilities.slice_axis_mut(Axis(0), range).assign(&outputs);
-        })?;
-        Ok(probabilities)
+        self.network.outputs_for(&self.scaling.of(rows))
     }
 
     /// The most probable class of each row (the first, if several are).
@@ -104,32 +91,9 @@ impl<F: Real> Classifier<F> {
     /// As [`Classifier::predict_proba`].
     pub fn predict(&self, rows: &dyn Rows<F>) -> Result<Vec<usize>, Error> {
         let mut classes = Vec::with_capacity(rows.len());
-        self.for_each_chunk(self.network.layers().len(), rows, |_, outputs| {
+        self.network.for_each_chunk(self.network.layers().len(), &self.scaling.of(rows), |_, outputs| {
             classes.extend(outputs.outer_iter().map(argmax));
         })?;
         Ok(classes)
-    }
-
-    /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
-    fn for_each_chunk(
-        &self,
-        layers: usize,
-        rows: &dyn Rows<F>,
-        mut f: impl FnMut(usize, ArrayView2<F>),
-    ) -> Result<(), Error> {
-        self.network.check_inputs(rows)?;
-        rows.check_finite()?;
-        let rows = self.scaling.of(rows);
-        let indices: Vec<usize> = (0..rows.len()).collect();
-        let mut scratch: Scratch<F> = self.network.scratch(CHUNK_ROWS.min(rows.len()));
-        for chunk in indices.chunks(CHUNK_ROWS) {
-            f(chunk[0], self.network.predict_layers(layers, &rows, chunk, &mut scratch)?);
-        }
-        Ok(())
-    }
-
-    /// The loss that it minimises, and through how many layers rows go before it.
-    fn loss_after(&self) -> (usize, &dyn Loss<F>) {
-        self.network.split_head(&LOSS)
     }
 }

@@ -1,4 +1,4 @@
-use chainrule_core::{Activation, Head, Kept, Layer, Real};
+use chainrule_core::{Activation, Error, Head, Kept, Layer, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ impl<F: Real> Layer<F> for ActivationLayer<F> {
 
     fn width(&self) -> (usize, usize) {
         (self.width, self.width)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.activation.check()
     }
 
     fn forward(&self, _parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>) {

@@ -1,5 +1,6 @@
 use crate::Initializer;
-use chainrule_core::{Block, Kept, Layer, ParameterSpec, Random, Real, Role};
+use crate::settings::positive;
+use chainrule_core::{Block, Error, Kept, Layer, ParameterSpec, Penalty, Random, Real, Role};
 use chainrule_kernels::{column_sums, fill_rows, matmul};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -12,20 +13,46 @@ pub struct Dense {
     inputs: usize,
     outputs: usize,
     initializer: Initializer,
-    parameters: [ParameterSpec; 2],
+    /// The weight, and the bias if there is one.
+    parameters: Vec<ParameterSpec>,
 }
 
 const WEIGHT: usize = 0;
 
 impl Dense {
-    /// A layer with `inputs` inputs and `outputs` outputs.
+    /// A layer with `inputs` inputs, `outputs` outputs and a bias.
     pub fn new(inputs: usize, outputs: usize, initializer: Initializer) -> Self {
-        let weight = ParameterSpec { name: "weight", shape: (inputs, outputs), role: Role::Weight };
-        let bias = ParameterSpec { name: "bias", shape: (1, outputs), role: Role::Bias };
-        Dense { inputs, outputs, initializer, parameters: [weight, bias] }
+        let weight = ParameterSpec::new("weight", (inputs, outputs), Role::Weight);
+        let bias = ParameterSpec::new("bias", (1, outputs), Role::Bias);
+        Dense { inputs, outputs, initializer, parameters: vec![weight, bias] }
     }
 
-    /// W as a matrix, and b.
+    /// The layer as y = x W.
+    pub fn without_bias(mut self) -> Self {
+        self.parameters.truncate(1);
+        self
+    }
+
+    /// What the weights' size costs.
+    pub fn weight_penalty(mut self, penalty: Penalty) -> Self {
+        self.parameters[WEIGHT].penalty = penalty;
+        self
+    }
+
+    /// What the biases' size costs.
+    pub fn bias_penalty(mut self, penalty: Penalty) -> Self {
+        self.parameters[1..].iter_mut().for_each(|bias| bias.penalty = penalty);
+        self
+    }
+
+    /// The longest that the weights into one output may be, above 0: a longer column of W is scaled back after each step
+    /// (G. E. Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012).
+    pub fn max_norm(mut self, norm: f64) -> Self {
+        self.parameters[WEIGHT].max_norm = Some(norm);
+        self
+    }
+
+    /// W as a matrix, and b or nothing.
     fn split<'a, F: Real>(&self, parameters: &'a [F]) -> (ArrayView2<'a, F>, &'a [F]) {
         let (weight, bias) = parameters.split_at(self.inputs * self.outputs);
         let weight = ArrayView2::from_shape((self.inputs, self.outputs), weight);
@@ -46,6 +73,15 @@ impl<F: Real> Layer<F> for Dense {
         &self.parameters
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.initializer.check()?;
+        for spec in &self.parameters {
+            spec.penalty.check()?;
+            spec.max_norm.map_or(Ok(()), |norm| positive("max_norm", norm))?;
+        }
+        Ok(())
+    }
+
     fn initialize(&self, parameters: &mut [F], random: Random) {
         let (weight, bias) = parameters.split_at_mut(self.inputs * self.outputs);
         self.initializer.fill(weight, self.inputs, self.outputs, random);
@@ -54,8 +90,12 @@ impl<F: Real> Layer<F> for Dense {
 
     fn forward(&self, parameters: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
         let (weight, bias) = self.split(parameters);
-        fill_rows(bias, y.view_mut());
-        matmul(F::one(), x, weight, F::one(), y);
+        // A bias that is already there costs no pass of its own.
+        let present = if bias.is_empty() { F::zero() } else { F::one() };
+        if !bias.is_empty() {
+            fill_rows(bias, y.view_mut());
+        }
+        matmul(F::one(), x, weight, present, y);
     }
 
     fn backward_input(&self, parameters: &[F], _kept: Kept<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {

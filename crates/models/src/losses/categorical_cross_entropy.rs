@@ -1,5 +1,6 @@
 use super::SoftmaxCrossEntropy;
-use chainrule_core::{Head, Loss, Real, Targets};
+use super::cross_entropy_settings::cross_entropy_settings;
+use chainrule_core::{Error, Head, Loss, Real, Targets};
 use chainrule_kernels::{cross_entropy, cross_entropy_backward};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -14,30 +15,49 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 /// use chainrule_core::{Loss, Targets};
 /// use chainrule_models::CategoricalCrossEntropy;
 /// let probabilities = ndarray::array![[0.7, 0.1, 0.2], [0.1, 0.5, 0.4], [0.02, 0.9, 0.08]];
-/// let loss: f64 = CategoricalCrossEntropy.mean(probabilities.view(), Targets::Classes(&[0, 1, 1]))?;
+/// let targets = Targets::Classes(&[0, 1, 1]);
+/// let loss: f64 = CategoricalCrossEntropy::new().mean(probabilities.view(), targets)?;
 /// assert!((loss - 0.38506088005216804).abs() < 1e-15);
+/// let smoothed: f64 = CategoricalCrossEntropy::new().label_smoothing(0.1).mean(probabilities.view(), targets)?;
+/// assert!((smoothed - 0.5005604).abs() < 1e-7);
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CategoricalCrossEntropy;
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CategoricalCrossEntropy {
+    on_logits: SoftmaxCrossEntropy,
+}
+
+impl CategoricalCrossEntropy {
+    /// Without weights, smoothing or an ignored label.
+    pub const fn new() -> Self {
+        CategoricalCrossEntropy { on_logits: SoftmaxCrossEntropy::new() }
+    }
+}
+
+cross_entropy_settings!(CategoricalCrossEntropy, on_logits.settings);
 
 impl<F: Real> Loss<F> for CategoricalCrossEntropy {
     fn name(&self) -> &'static str {
         "categorical cross-entropy"
     }
 
+    fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
+        self.on_logits.settings.check(width, targets)
+    }
+
     fn forward(&self, y: ArrayView2<F>, targets: Targets<F>, losses: ArrayViewMut1<F>) {
-        cross_entropy(y, targets, losses);
+        cross_entropy(y, targets, self.on_logits.settings.options(), losses);
     }
 
     fn backward(&self, y: ArrayView2<F>, targets: Targets<F>, scale: F, dy: ArrayViewMut2<F>) {
-        cross_entropy_backward(y, targets, scale, dy);
+        cross_entropy_backward(y, targets, self.on_logits.settings.options(), scale, dy);
     }
 
     fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {
-        match head {
-            Head::Softmax => Some(&SoftmaxCrossEntropy),
-            _ => None,
-        }
+        (head == Head::Softmax).then_some(&self.on_logits)
+    }
+
+    fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
+        self.on_logits.settings.row_weight(targets, row)
     }
 }

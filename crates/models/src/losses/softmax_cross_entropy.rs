@@ -1,9 +1,11 @@
-use chainrule_core::{Loss, Real, Targets};
+use super::cross_entropy_settings::{CrossEntropySettings, cross_entropy_settings};
+use chainrule_core::{Error, Loss, Real, Targets};
 use chainrule_kernels::{cross_entropy_on_logits, softmax_cross_entropy};
 use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// Softmax and categorical cross-entropy as one loss of the logits x: the loss of a row is log Σⱼ exp(xⱼ) - Σⱼ yⱼ xⱼ, its
-/// gradient softmax(x) - y.
+/// gradient softmax(x) - y; how that follows from the Jacobian is derived at
+/// [`chainrule_kernels::softmax_cross_entropy()`].
 ///
 /// For a network that ends in logits. Source: *Neural Networks from Scratch*, chapter 9 (there
 /// `Activation_Softmax_Loss_CategoricalCrossentropy`).
@@ -12,25 +14,40 @@ use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 /// use chainrule_core::{Loss, Targets};
 /// use chainrule_models::SoftmaxCrossEntropy;
 /// let logits = ndarray::array![[0.0_f64, 0.0]];
-/// let gradient = SoftmaxCrossEntropy.gradient(logits.view(), Targets::Classes(&[0]))?;
+/// let gradient = SoftmaxCrossEntropy::new().gradient(logits.view(), Targets::Classes(&[0]))?;
 /// assert_eq!(gradient, ndarray::array![[-0.5, 0.5]]);
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SoftmaxCrossEntropy;
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoftmaxCrossEntropy {
+    pub(super) settings: CrossEntropySettings,
+}
+
+impl SoftmaxCrossEntropy {
+    /// Without weights, smoothing or an ignored label.
+    pub const fn new() -> Self {
+        SoftmaxCrossEntropy { settings: CrossEntropySettings::NONE }
+    }
+}
+
+cross_entropy_settings!(SoftmaxCrossEntropy, settings);
 
 impl<F: Real> Loss<F> for SoftmaxCrossEntropy {
     fn name(&self) -> &'static str {
         "softmax cross-entropy"
     }
 
+    fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
+        self.settings.check(width, targets)
+    }
+
     fn forward(&self, y: ArrayView2<F>, targets: Targets<F>, losses: ArrayViewMut1<F>) {
-        cross_entropy_on_logits(y, targets, losses);
+        cross_entropy_on_logits(y, targets, self.settings.options(), losses);
     }
 
     fn backward(&self, y: ArrayView2<F>, targets: Targets<F>, scale: F, dy: ArrayViewMut2<F>) {
         let mut losses = Array1::zeros(y.nrows());
-        softmax_cross_entropy(y, targets, scale, losses.view_mut(), dy);
+        self.forward_backward(y, targets, scale, losses.view_mut(), dy);
     }
 
     fn forward_backward(
@@ -41,6 +58,10 @@ impl<F: Real> Loss<F> for SoftmaxCrossEntropy {
         losses: ArrayViewMut1<F>,
         dy: ArrayViewMut2<F>,
     ) {
-        softmax_cross_entropy(y, targets, scale, losses, dy);
+        softmax_cross_entropy(y, targets, self.settings.options(), scale, losses, dy);
+    }
+
+    fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
+        self.settings.row_weight(targets, row)
     }
 }

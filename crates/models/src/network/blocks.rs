@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn blocks_cover_a_parameter_once_and_in_order() {
         for shape in [(1, 1), (1, 500_000), (784, 128), (3000, 3), (5, 16 * 1024), (100_000, 1)] {
-            let spec = ParameterSpec { name: "weight", shape, role: Role::Weight };
+            let spec = ParameterSpec::new("weight", shape, Role::Weight);
             let blocks: Vec<_> = cut(0, 0, &spec, 7).collect();
             let (mut row, mut place) = (0, 7);
             for block in &blocks {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_block_gets_its_own_part_of_each_buffer() {
-        let spec = ParameterSpec { name: "weight", shape: (1000, 100), role: Role::Weight };
+        let spec = ParameterSpec::new("weight", (1000, 100), Role::Weight);
         let blocks: Vec<_> = cut(0, 0, &spec, 0).collect();
         assert!(blocks.len() > 2);
         let mut indices: Vec<f64> = (0..spec.len()).map(|i| i as f64).collect();

@@ -1,6 +1,7 @@
 use super::{Network, blocks};
-use crate::{ActivationLayer, Dense, GradientPath, Initializer, Relu, Softmax};
-use chainrule_core::{Activation, AlignedBuffer, Error, Layer, Purpose, Random, Real};
+use crate::layers::ResidualSum;
+use crate::{ActivationLayer, Dense, Dropout, GradientPath, Initializer, LayerNorm, Relu, Softmax};
+use chainrule_core::{Activation, AlignedBuffer, Error, Layer, Penalty, Purpose, Random, Real};
 use std::sync::Arc;
 
 /// Layers in the making; [`NetworkBuilder::build`] checks them all at once. Made by [`Network::builder`].
@@ -8,13 +9,27 @@ use std::sync::Arc;
 pub struct NetworkBuilder<F> {
     inputs: usize,
     layers: Vec<Arc<dyn Layer<F>>>,
+    /// For each layer, after how many layers what is added to its output came out, if anything is.
+    skips: Vec<Option<usize>>,
     initializer: Initializer,
+    weight_penalty: Penalty,
+    bias_penalty: Penalty,
+    max_norm: Option<f64>,
     seed: u64,
 }
 
 impl<F: Real> NetworkBuilder<F> {
     pub(super) fn new(inputs: usize) -> Self {
-        NetworkBuilder { inputs, layers: Vec::new(), initializer: Initializer::default(), seed: 0 }
+        NetworkBuilder {
+            inputs,
+            layers: Vec::new(),
+            skips: Vec::new(),
+            initializer: Initializer::default(),
+            weight_penalty: Penalty::NONE,
+            bias_penalty: Penalty::NONE,
+            max_norm: None,
+            seed: 0,
+        }
     }
 
     /// How the dense layers that follow begin; [`Initializer::He`] unless said.
@@ -23,7 +38,25 @@ impl<F: Real> NetworkBuilder<F> {
         self
     }
 
-    /// Seed of the first parameters; 0 unless said.
+    /// What the size of the weights of the dense layers that follow costs; nothing unless said.
+    pub fn weight_penalty(mut self, penalty: Penalty) -> Self {
+        self.weight_penalty = penalty;
+        self
+    }
+
+    /// What the size of the biases of the dense layers that follow costs; nothing unless said.
+    pub fn bias_penalty(mut self, penalty: Penalty) -> Self {
+        self.bias_penalty = penalty;
+        self
+    }
+
+    /// The longest that the weights into one output of the dense layers that follow may be; any unless said.
+    pub fn max_norm(mut self, norm: Option<f64>) -> Self {
+        self.max_norm = norm;
+        self
+    }
+
+    /// Seed of the first parameters, and of the dropout layers that follow; 0 unless said.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -31,8 +64,56 @@ impl<F: Real> NetworkBuilder<F> {
 
     /// Appends a dense layer with `outputs` outputs.
     pub fn dense(self, outputs: usize) -> Self {
-        let layer = Dense::new(self.width(), outputs, self.initializer);
+        let layer = self.next_dense(outputs);
         self.layer(layer)
+    }
+
+    /// Appends a dense layer without a bias.
+    pub fn dense_without_bias(self, outputs: usize) -> Self {
+        let layer = self.next_dense(outputs).without_bias();
+        self.layer(layer)
+    }
+
+    fn next_dense(&self, outputs: usize) -> Dense {
+        let dense = Dense::new(self.width(), outputs, self.initializer)
+            .weight_penalty(self.weight_penalty)
+            .bias_penalty(self.bias_penalty);
+        match self.max_norm {
+            None => dense,
+            Some(norm) => dense.max_norm(norm),
+        }
+    }
+
+    /// Appends a dropout of a share `rate` of what comes before it, at least 0 and below 1.
+    pub fn dropout(self, rate: f64) -> Self {
+        let layer = Dropout::new(self.width(), rate, self.seed);
+        self.layer(layer)
+    }
+
+    /// Appends a layer normalisation with ε = 1e-5.
+    pub fn layer_norm(self) -> Self {
+        let layer = LayerNorm::new(self.width(), 1e-5);
+        self.layer(layer)
+    }
+
+    /// Appends a residual block, y = x + g(x), where g is the layers that `block` appends; it must give as many columns as it
+    /// takes (K. He et al., "Deep residual learning for image recognition", CVPR 2016).
+    ///
+    /// ```
+    /// use chainrule_models::Network;
+    /// let network = Network::<f32>::builder(8).residual(|block| block.dense(16).relu().dense(8)).dense(3).build()?;
+    /// assert_eq!(network.outputs(), 3);
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
+    pub fn residual(self, block: impl FnOnce(Self) -> Self) -> Self {
+        let start = self.layers.len();
+        let inside = block(self);
+        let sum = ResidualSum { width: inside.width() };
+        let mut after = inside.layer(sum);
+        if let Some(skip) = after.skips.last_mut() {
+            *skip = Some(start);
+        }
+        after
     }
 
     /// Appends a ReLU.
@@ -59,11 +140,12 @@ impl<F: Real> NetworkBuilder<F> {
     /// Appends any layer.
     pub fn layer(mut self, layer: impl Layer<F> + 'static) -> Self {
         self.layers.push(Arc::new(layer));
+        self.skips.push(None);
         self
     }
 
     /// Columns that the next layer takes.
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.layers.last().map_or(self.inputs, |layer| layer.width().1)
     }
 
@@ -75,10 +157,9 @@ impl<F: Real> NetworkBuilder<F> {
     /// The network, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::TooLarge`], or what
-    /// [`Initializer::check`] says.
+    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::ResidualWidth`], [`Error::TooLarge`], or
+    /// [`Error::Setting`] for a layer's setting that is out of range.
     pub fn build(self) -> Result<Network<F>, Error> {
-        self.initializer.check()?;
         if self.layers.is_empty() {
             return Err(Error::NoLayers);
         }
@@ -94,6 +175,13 @@ impl<F: Real> NetworkBuilder<F> {
             let expected = widths[position];
             if inputs != expected {
                 return Err(Error::LayerWidth { layer: position, name, expected, found: inputs });
+            }
+            layer.check()?;
+            match self.skips[position].map(|skip| widths[skip]) {
+                Some(taken) if taken != outputs => {
+                    return Err(Error::ResidualWidth { layer: position, expected: taken, found: outputs });
+                }
+                _ => {}
             }
             let too_large = || Error::TooLarge { layer: position, name };
             let start = len;
@@ -119,7 +207,8 @@ impl<F: Real> NetworkBuilder<F> {
                 layer.initialize(&mut parameters[range.clone()], random);
             }
         }
-        Ok(Network { layers: self.layers, parameters, ranges, blocks: all_blocks, widths })
+        let skips = self.skips;
+        Ok(Network { layers: self.layers, skips, parameters, ranges, blocks: all_blocks, widths })
     }
 }
 

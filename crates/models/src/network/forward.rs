@@ -1,10 +1,29 @@
 use super::tape::Tile;
 use super::{Network, Pass, Scratch, Tape};
-use chainrule_core::{Error, Real, Rows};
+use chainrule_core::{Draw, Error, Real, Rows};
 use ndarray::{ArrayView2, Axis, Slice};
+
+/// What a tile's way through the network depends on beside its rows.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    /// Through how many layers it goes.
+    pub(super) layers: usize,
+    /// Step of the training, for what random layers draw; `None` where they do not.
+    pub(super) step: Option<u64>,
+    /// Place of the tile's first row in the batch.
+    pub(super) first_row: usize,
+}
+
+impl Run {
+    pub(super) fn draw(&self, layer: usize) -> Option<Draw> {
+        self.step.map(|step| Draw { step, layer, first_row: self.first_row })
+    }
+}
 
 impl<F: Real> Network<F> {
     /// Runs a batch forward and keeps, on the tape, what going back needs. Shape of x: (rows, inputs).
+    ///
+    /// Nothing is drawn: a dropout layer lets everything pass, as in a prediction. [`Network::forward_training`] draws.
     ///
     /// Parallel over tiles of rows, in the current rayon pool.
     ///
@@ -16,15 +35,39 @@ impl<F: Real> Network<F> {
         x: ArrayView2<F>,
         tape: &'t mut Tape<F>,
     ) -> Result<Pass<'n, 't, F>, Error> {
+        self.forward_at(None, x, tape)
+    }
+
+    /// [`Network::forward`] with layers that do something else while training (dropout) doing so, with the draws of step
+    /// number `step`: usually [`OptimizerState::steps`](crate::OptimizerState::steps).
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_training<'n, 't>(
+        &'n self,
+        x: ArrayView2<F>,
+        step: u64,
+        tape: &'t mut Tape<F>,
+    ) -> Result<Pass<'n, 't, F>, Error> {
+        self.forward_at(Some(step), x, tape)
+    }
+
+    fn forward_at<'n, 't>(
+        &'n self,
+        step: Option<u64>,
+        x: ArrayView2<F>,
+        tape: &'t mut Tape<F>,
+    ) -> Result<Pass<'n, 't, F>, Error> {
         self.check_inputs(&x)?;
         x.check_finite()?;
         tape.check(self, x.nrows())?;
         tape.workspace.for_each_tile(x.nrows(), |rows, mut tile| {
+            let run = Run { layers: self.layers.len(), step, first_row: rows.start };
             tile.inputs_mut().assign(&x.slice_axis(Axis(0), Slice::from(rows)));
-            self.forward_tile(&mut tile, self.layers.len());
+            self.forward_tile(&mut tile, run);
             Ok(())
         })?;
-        Ok(Pass::new(self, tape, x.nrows()))
+        Ok(Pass::new(self, tape, x.nrows(), step))
     }
 
     /// The outputs for the rows `indices` of `rows`: (indices, outputs), in the scratch. Allocates nothing.
@@ -58,18 +101,25 @@ impl<F: Real> Network<F> {
         }
         scratch.workspace.check("scratch", self, indices.len())?;
         scratch.workspace.for_each_tile(indices.len(), |range, mut tile| {
+            let run = Run { layers, step: None, first_row: range.start };
             rows.gather(&indices[range], tile.inputs_mut())?;
-            self.forward_tile(&mut tile, layers);
+            self.forward_tile(&mut tile, run);
             Ok(())
         })?;
         Ok(scratch.workspace.outputs(indices.len(), layers))
     }
 
-    /// Runs a tile whose inputs are filled in through the first `layers` layers.
-    pub(super) fn forward_tile(&self, tile: &mut Tile<F>, layers: usize) {
-        for (position, layer) in self.layers[..layers].iter().enumerate() {
+    /// Runs a tile whose inputs are filled in.
+    pub(super) fn forward_tile(&self, tile: &mut Tile<F>, run: Run) {
+        for (position, layer) in self.layers[..run.layers].iter().enumerate() {
             let parameters = &self.parameters[self.ranges[position].clone()];
-            tile.forward(position, |x, y| layer.forward(parameters, x, y));
+            tile.forward(position, |x, y| match run.draw(position) {
+                None => layer.forward(parameters, x, y),
+                Some(draw) => layer.forward_training(parameters, x, y, draw),
+            });
+            if let Some(skip) = self.skips[position] {
+                tile.add_output(skip, position + 1);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod builder;
 mod forward;
 mod gradient;
 mod pass;
+mod regularization;
 mod tape;
 mod train_step;
 
@@ -32,6 +33,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Network<F: Real> {
     layers: Vec<Arc<dyn Layer<F>>>,
+    /// For each layer, after how many layers what is added to its output came out, if anything is.
+    skips: Vec<Option<usize>>,
     parameters: AlignedBuffer<F>,
     /// Each layer's part of the parameters.
     ranges: Vec<Range<usize>>,

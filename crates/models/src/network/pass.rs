@@ -1,7 +1,9 @@
 use super::blocks::for_each_block;
+use super::forward::Run;
+use super::regularization::add_block_penalty;
 use super::tape::{Tile, Workspace};
 use super::{Gradient, Network, ParameterBlock, Tape};
-use chainrule_core::{Error, Layer, Loss, Real, Targets};
+use chainrule_core::{Draw, Error, Head, Kept, Layer, Loss, Real, WeightedTargets};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// A batch that went forward and may go back, once. Made by [`Network::forward`].
@@ -13,7 +15,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut tape = network.tape(1);
 /// let (loss, gradient) = tape.backward(&loss, targets)?;
 /// # Ok::<(), chainrule_core::Error>(())
@@ -25,7 +27,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut tape = network.tape(1);
 /// let pass = network.forward(x.view(), &mut tape)?;
 /// pass.backward(&loss, targets)?;
@@ -39,7 +41,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut tape = network.tape(1);
 /// let pass = network.forward(x.view(), &mut tape)?;
 /// network.parameters_mut().fill(0.0);
@@ -53,7 +55,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut tape = network.tape(1);
 /// let pass = network.forward(x.view(), &mut tape)?;
 /// assert_eq!(pass.output().dim(), (1, 2));
@@ -67,11 +69,17 @@ pub struct Pass<'n, 't, F: Real> {
     network: &'n Network<F>,
     tape: &'t mut Tape<F>,
     rows: usize,
+    step: Option<u64>,
 }
 
 impl<'n, 't, F: Real> Pass<'n, 't, F> {
-    pub(super) fn new(network: &'n Network<F>, tape: &'t mut Tape<F>, rows: usize) -> Self {
-        Pass { network, tape, rows }
+    pub(super) fn new(
+        network: &'n Network<F>,
+        tape: &'t mut Tape<F>,
+        rows: usize,
+        step: Option<u64>,
+    ) -> Self {
+        Pass { network, tape, rows, step }
     }
 
     /// The outputs of the network, (rows, outputs).
@@ -79,29 +87,62 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
         self.tape.workspace.outputs(self.rows, self.network.layers.len())
     }
 
-    /// Of the forward pass: the mean loss of the batch, and its gradient in all parameters.
+    /// Of the forward pass: the mean loss of the batch, and its gradient in all parameters. Targets may be weighted
+    /// ([`Targets::weighted`](chainrule_core::Targets::weighted)).
     ///
     /// A tile runs back to its inputs on one core; then each block of the parameters sums its gradient over the whole
     /// batch. If the last layer is a head that the loss fuses with (softmax with cross-entropy, by default), both go back
-    /// as one.
+    /// as one. The gradient is that of the mean loss and of [`Network::penalty`]; the loss does not include the penalty.
+    ///
+    /// A batch in which nothing counts (all rows ignored, or of weight 0) has the loss 0, and only the penalty's gradient.
     ///
     /// # Errors
-    /// [`Error::RowCount`] for another number of targets than rows, and what [`Loss::check`] says.
-    pub fn backward(self, loss: &dyn Loss<F>, targets: Targets<F>) -> Result<(F, Gradient<'t, F>), Error> {
-        let Pass { network, tape, rows } = self;
+    /// [`Error::RowCount`] for another number of targets than rows, [`Error::Weight`], and what [`Loss::check`] says.
+    pub fn backward<'a>(
+        self,
+        loss: &dyn Loss<F>,
+        targets: impl Into<WeightedTargets<'a, F>>,
+    ) -> Result<(F, Gradient<'t, F>), Error>
+    where
+        F: 'a,
+    {
+        let Pass { network, tape, rows, step } = self;
+        let targets = targets.into();
         network.check_targets(rows, loss, targets)?;
         let Tape { workspace, gradient } = tape;
-        let (layers, loss) = network.split_head(loss);
-        let scale = F::of(1.0 / rows as f64);
+        let objective = Objective::new(network, loss, targets);
         workspace.for_each_tile(rows, |range, mut tile| {
-            network.backward_tile(&mut tile, layers, loss, targets.rows(range), scale);
+            let run = Run { layers: objective.layers, step, first_row: range.start };
+            network.backward_tile(&mut tile, run, &objective, targets.rows(range));
             Ok(())
         })?;
         for_each_block(&network.blocks, [&mut **gradient], &|block, [gradient]| {
-            block_gradient(&*network.layers[block.layer], block, workspace, rows, gradient);
+            let parameters = &network.parameters[block.range.clone()];
+            let layer = &*network.layers[block.layer];
+            block_gradient(layer, block, (workspace, rows, step), parameters, gradient);
         });
-        let mean = F::of(workspace.loss_sum(rows) / rows as f64);
-        Ok((mean, Gradient::new(gradient)))
+        Ok((objective.mean(workspace.loss_sum(rows)), Gradient::new(gradient)))
+    }
+}
+
+/// What a batch is measured by.
+pub(super) struct Objective<'l, F> {
+    /// Through how many layers it goes before the loss.
+    pub(super) layers: usize,
+    loss: &'l dyn Loss<F>,
+    divisor: f64,
+}
+
+impl<'l, F: Real> Objective<'l, F> {
+    pub(super) fn new(network: &Network<F>, loss: &'l dyn Loss<F>, targets: WeightedTargets<F>) -> Self {
+        let divisor = loss.divisor(targets);
+        let (layers, loss) = network.split_head(loss);
+        Objective { layers, loss, divisor }
+    }
+
+    /// The mean that a sum of losses makes; 0 if nothing counts.
+    pub(super) fn mean(&self, sum: f64) -> F {
+        F::of(if self.divisor > 0.0 { sum / self.divisor } else { 0.0 })
     }
 }
 
@@ -110,52 +151,69 @@ impl<F: Real> Network<F> {
         &self,
         rows: usize,
         loss: &dyn Loss<F>,
-        targets: Targets<F>,
+        targets: WeightedTargets<F>,
     ) -> Result<(), Error> {
         if targets.len() != rows {
             return Err(Error::RowCount { place: "targets", expected: rows, found: targets.len() });
         }
-        loss.check(self.outputs(), targets)
+        targets.check_weights()?;
+        loss.check(self.outputs(), targets.targets)
     }
 
     /// Through how many layers a batch goes before the loss, and the loss that takes it from there: all layers and the loss
     /// itself, unless the last layer is a head that the loss fuses with.
     pub(crate) fn split_head<'l>(&self, loss: &'l dyn Loss<F>) -> (usize, &'l dyn Loss<F>) {
-        let (last, before) = self.layers.split_last().expect("a network has at least one layer");
-        let head = last.head().filter(|_| !before.is_empty() && last.parameters().is_empty());
-        match head.and_then(|head| loss.fused_with(head)) {
-            Some(fused) => (before.len(), fused),
+        match self.head().and_then(|head| loss.fused_with(head)) {
+            Some(fused) => (self.layers.len() - 1, fused),
             None => (self.layers.len(), loss),
         }
     }
 
-    /// Of [`Network::forward_tile`], through the first `layers` layers: losses and the gradient in every layer's outputs.
+    /// The head that the network ends in, if a loss may take it over.
+    pub(crate) fn head(&self) -> Option<Head> {
+        let (last, before) = self.layers.split_last().expect("a network has at least one layer");
+        last.head().filter(|_| !before.is_empty() && last.parameters().is_empty())
+    }
+
+    /// Of [`Network::forward_tile`]: losses and the gradient in every layer's outputs.
     pub(super) fn backward_tile(
         &self,
         tile: &mut Tile<F>,
-        layers: usize,
-        loss: &dyn Loss<F>,
-        targets: Targets<F>,
-        scale: F,
+        run: Run,
+        objective: &Objective<F>,
+        targets: WeightedTargets<F>,
     ) {
-        tile.loss(layers, |y, losses, dy| loss.forward_backward(y, targets, scale, losses, dy));
-        for (position, layer) in self.layers[..layers].iter().enumerate().skip(1).rev() {
+        tile.loss(run.layers, |y, losses, dy| {
+            objective.loss.forward_backward_weighted(y, targets, objective.divisor, losses, dy);
+        });
+        for (position, layer) in self.layers[..run.layers].iter().enumerate().skip(1).rev() {
             let parameters = &self.parameters[self.ranges[position].clone()];
-            tile.backward(position, |kept, dy, dx| layer.backward_input(parameters, kept, dy, dx));
+            tile.backward(position, |kept, dy, dx| {
+                layer.backward_input(parameters, Kept { draw: run.draw(position), ..kept }, dy, dx);
+            });
+            // What left after `position` layers and was added further on, too.
+            for (sum, skip) in self.skips[..run.layers].iter().enumerate() {
+                if *skip == Some(position) {
+                    tile.add_delta(sum, position - 1);
+                }
+            }
         }
     }
 }
 
-/// The gradient of one block of `layer`, over all rows of a batch whose tiles went back.
+/// The gradient of one block of a layer, over all rows of a batch whose tiles went back in step `step`; `parameters` are the
+/// block's.
 pub(super) fn block_gradient<F: Real>(
     layer: &dyn Layer<F>,
     block: &ParameterBlock,
-    workspace: &Workspace<F>,
-    rows: usize,
+    (workspace, rows, step): (&Workspace<F>, usize, Option<u64>),
+    parameters: &[F],
     gradient: &mut [F],
 ) {
     let (kept, dy) = workspace.layer(rows, block.layer);
+    let draw = step.map(|step| Draw { step, layer: block.layer, first_row: 0 });
     let shape = (block.block.rows.len(), block.columns);
-    let dblock = ArrayViewMut2::from_shape(shape, gradient).expect("a block has its shape's numbers");
-    layer.backward_parameters(&block.block, kept, dy, dblock);
+    let dblock = ArrayViewMut2::from_shape(shape, &mut *gradient).expect("a block has its shape's numbers");
+    layer.backward_parameters(&block.block, Kept { draw, ..kept }, dy, dblock);
+    add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
 }

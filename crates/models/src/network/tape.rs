@@ -105,10 +105,10 @@ impl<F: Real> Workspace<F> {
     /// What layer `layer` read and wrote for the whole batch, and the gradient in what it wrote.
     pub(super) fn layer(&self, rows: usize, layer: usize) -> (Kept<'_, F>, ArrayView2<'_, F>) {
         let cells = self.view(rows);
-        let kept = Kept {
-            x: columns(cells, self.bands.outputs[layer].clone()),
-            y: columns(cells, self.bands.outputs[layer + 1].clone()),
-        };
+        let kept = Kept::new(
+            columns(cells, self.bands.outputs[layer].clone()),
+            columns(cells, self.bands.outputs[layer + 1].clone()),
+        );
         (kept, columns(cells, self.bands.deltas[layer].clone()))
     }
 
@@ -168,7 +168,23 @@ impl<F: Real> Tile<'_, F> {
         let x = columns(left.view(), bands.outputs[layer].clone());
         let y = columns(left.view(), bands.outputs[layer + 1].clone());
         let dy = columns(right.view(), dy.start - dx.end..dy.end - dx.end);
-        f(Kept { x, y }, dy, delta);
+        f(Kept::new(x, y), dy, delta);
+    }
+
+    /// outputs after `to` layers += outputs after `from` layers, which come before.
+    pub(super) fn add_output(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.bands.outputs[from].clone(), self.bands.outputs[to].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), to.start);
+        let mut sum = columns_mut(right, 0..to.len());
+        sum += &columns(left.view(), from);
+    }
+
+    /// Gradient in the outputs of layer `to` += gradient in the outputs of layer `from`, which comes after.
+    pub(super) fn add_delta(&mut self, from: usize, to: usize) {
+        let (from, to) = (self.bands.deltas[from].clone(), self.bands.deltas[to].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), from.start);
+        let mut sum = columns_mut(left, to);
+        sum += &columns(right.view(), 0..from.len());
     }
 }
 

@@ -1,8 +1,9 @@
 use super::blocks::for_each_block;
-use super::pass::block_gradient;
+use super::forward::Run;
+use super::pass::{Objective, block_gradient};
 use super::{Network, Tape};
 use crate::OptimizerState;
-use chainrule_core::{Error, Loss, Real, Rows, Targets};
+use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
 use ndarray::ArrayView2;
 
 /// The rows of one training step, and their answers.
@@ -12,17 +13,32 @@ pub struct Batch<'a, F> {
     pub rows: &'a dyn Rows<F>,
     /// Which of the rows, in the order of the batch.
     pub indices: &'a [usize],
-    /// The answers, in the order of the batch.
-    pub targets: Targets<'a, F>,
+    /// The answers and their weights, in the order of the batch.
+    pub targets: WeightedTargets<'a, F>,
+}
+
+impl<'a, F: Real> Batch<'a, F> {
+    /// Rows, and their answers, plain or [weighted](chainrule_core::Targets::weighted); checked where they are used.
+    pub fn new<'t: 'a>(
+        rows: &'a dyn Rows<F>,
+        indices: &'a [usize],
+        targets: impl Into<WeightedTargets<'t, F>>,
+    ) -> Self
+    where
+        F: 't,
+    {
+        Batch { rows, indices, targets: targets.into().reborrow() }
+    }
 }
 
 impl<F: Real> Network<F> {
     /// The whole route for one batch, in two parallel regions: every tile is gathered and goes forward and back; then
     /// every block of the parameters sums its gradient and takes its step while it is hot.
     ///
-    /// It gives the mean loss before the step. Parameters come out as the same bits as by [`Network::forward`],
-    /// [`Pass::backward`](crate::Pass::backward) and [`OptimizerState::step`], on any number of threads. Runs in the
-    /// current rayon pool; a loop of steps belongs inside it, so that no step wakes a sleeping thread.
+    /// It gives the mean loss before the step. Parameters come out as the same bits as by [`Network::forward_training`],
+    /// [`Pass::backward`](crate::Pass::backward), [`OptimizerState::step`] and [`Network::constrain`], on any number of
+    /// threads. (To clip the gradient all of it must be there, so the blocks then go twice.) Runs in the current rayon pool; a
+    /// loop of steps belongs inside it, so that no step wakes a sleeping thread.
     ///
     /// # Errors
     /// What those three say, and [`Rows::gather`]; then no parameter has changed. Inputs are not searched for NaN; see
@@ -43,26 +59,51 @@ impl<F: Real> Network<F> {
         tape.check(self, rows)?;
         optimizer.check(self.parameters.len())?;
         let Tape { workspace, gradient } = tape;
-        let (layers, loss) = self.split_head(loss);
-        let scale = F::of(1.0 / rows as f64);
+        let objective = Objective::new(self, loss, batch.targets);
+        let step = Some(optimizer.steps());
 
         workspace.for_each_tile(rows, |range, mut tile| {
+            let run = Run { layers: objective.layers, step, first_row: range.start };
             batch.rows.gather(&batch.indices[range.clone()], tile.inputs_mut())?;
-            self.forward_tile(&mut tile, layers);
-            self.backward_tile(&mut tile, layers, loss, batch.targets.rows(range), scale);
+            self.forward_tile(&mut tile, run);
+            self.backward_tile(&mut tile, run, &objective, batch.targets.rows(range));
             Ok(())
         })?;
+        let mean = objective.mean(workspace.loss_sum(rows));
 
-        // A sum over several machines has its place here: gradients first, one sum of the flat buffer, then the steps.
-        let (rule, step, [first, second, third]) = optimizer.begin_step();
-        let layers = &self.layers;
+        // A sum over several machines has its place here: gradients first, one sum of the flat buffer, then the steps, as
+        // clipping does it.
+        let clipping = optimizer.clipping();
+        let (rule, step_of_rule, [first, second, third]) = optimizer.begin_step();
+        let (blocks, layers) = (&self.blocks, &self.layers);
         let buffers = [&mut *self.parameters, &mut **gradient, first, second, third];
-        for_each_block(&self.blocks, buffers, &|block, [parameters, gradient, first, second, third]| {
-            block_gradient(&*layers[block.layer], block, workspace, rows, gradient);
-            rule.update(step, parameters, gradient, [first, second, third]);
-        });
+        let of_block = (&*workspace, rows, step);
+        match clipping {
+            None => {
+                for_each_block(blocks, buffers, &|block, [parameters, gradient, first, second, third]| {
+                    block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
+                    rule.update(step_of_rule, parameters, gradient, [first, second, third]);
+                })
+            }
+            Some(clipping) => {
+                let [parameters, gradient, first, second, third] = buffers;
+                for_each_block(
+                    blocks,
+                    [&mut *parameters, &mut *gradient],
+                    &|block, [parameters, gradient]| {
+                        block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
+                    },
+                );
+                clipping.apply(gradient);
+                let buffers = [parameters, gradient, first, second, third];
+                for_each_block(blocks, buffers, &|_, [parameters, gradient, first, second, third]| {
+                    rule.update(step_of_rule, parameters, gradient, [first, second, third]);
+                });
+            }
+        }
         optimizer.end_step();
-        Ok(F::of(workspace.loss_sum(rows) / rows as f64))
+        self.constrain();
+        Ok(mean)
     }
 
     /// What the loss saw in the last step of `rows` rows: the outputs, or the logits if it fused with the last layer.

@@ -1,35 +1,19 @@
-//! In order of increasing complexity.
+//! In order of increasing complexity: sgd, adagrad, rmsprop, adam, lion; then what steers them: schedule, clipping, state.
 
+mod adagrad;
 mod adam;
+mod clipping;
+mod lion;
+mod rmsprop;
+mod schedule;
 mod sgd;
 mod state;
 
+pub use adagrad::AdaGrad;
 pub use adam::Adam;
+pub use clipping::Clipping;
+pub use lion::Lion;
+pub use rmsprop::RmsProp;
+pub use schedule::Schedule;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
-
-use chainrule_core::Error;
-
-/// The setting, if it is finite and above 0.
-fn positive(name: &'static str, value: f64) -> Result<(), Error> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    Err(Error::Setting { name, expected: "a finite number above 0", value })
-}
-
-/// The setting, if it is finite and not below 0.
-fn not_negative(name: &'static str, value: f64) -> Result<(), Error> {
-    if value.is_finite() && value >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::Setting { name, expected: "a finite number, at least 0", value })
-}
-
-/// The setting, if it lies in \[0, 1).
-fn fraction(name: &'static str, value: f64) -> Result<(), Error> {
-    if (0.0..1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::Setting { name, expected: "at least 0 and below 1", value })
-}

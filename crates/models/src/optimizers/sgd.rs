@@ -1,15 +1,15 @@
-use super::{fraction, not_negative, positive};
-use chainrule_core::{Error, Moments, Optimizer, Real};
+use crate::settings::{fraction, positive};
+use chainrule_core::{Error, Moments, Optimizer, Real, Step};
 use chainrule_kernels::vectorize;
 
-/// Stochastic gradient descent, with momentum, Nesterov's momentum and inverse-time decay of the learning rate.
+/// Stochastic gradient descent, with momentum and Nesterov's momentum.
 ///
-/// At step t, from 0, with the rate ηₜ = learning_rate / (1 + decay · t):
+/// At step t, with the rate ηₜ of the [`Schedule`](crate::Schedule):
 /// - θ ← θ - ηₜ g without momentum;
 /// - v ← μ v - ηₜ g, then θ ← θ + v with momentum μ;
 /// - v as before, then θ ← θ + μ v - ηₜ g with Nesterov's.
 ///
-/// Source: *Neural Networks from Scratch*, chapter 10; I. Sutskever et al., "On the importance of initialization and
+/// Source: *Neural Networks from Scratch*, chapter 10 (there `Optimizer_SGD`); I. Sutskever et al., "On the importance of initialization and
 /// momentum in deep learning", ICML 2013.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
@@ -19,14 +19,12 @@ pub struct Sgd {
     pub momentum: f64,
     /// Whether the gradient counts as if taken after the momentum's move.
     pub nesterov: bool,
-    /// Decay of the learning rate per step, at least 0.
-    pub decay: f64,
 }
 
 impl Default for Sgd {
-    /// Learning rate 0.1, momentum 0.9, no decay.
+    /// Learning rate 0.1, momentum 0.9, not Nesterov's.
     fn default() -> Self {
-        Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: false, decay: 0.0 }
+        Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: false }
     }
 }
 
@@ -41,13 +39,12 @@ impl<F: Real> Optimizer<F> for Sgd {
 
     fn check(&self) -> Result<(), Error> {
         positive("learning_rate", self.learning_rate)?;
-        fraction("momentum", self.momentum)?;
-        not_negative("decay", self.decay)
+        fraction("momentum", self.momentum)
     }
 
-    fn update(&self, step: u64, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {
+    fn update(&self, step: Step, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {
         let [velocity, ..] = moments;
-        let rate = F::of(self.learning_rate / (1.0 + self.decay * step as f64));
+        let rate = F::of(self.learning_rate * step.rate_factor);
         let momentum = F::of(self.momentum);
         vectorize(
             #[inline(always)]

@@ -1,5 +1,6 @@
+use super::{Clipping, Schedule};
 use crate::{Gradient, Network};
-use chainrule_core::{AlignedBuffer, Error, MAX_MOMENTS, Moments, Optimizer, Real};
+use chainrule_core::{AlignedBuffer, Error, MAX_MOMENTS, Moments, Optimizer, Real, Step};
 use std::array;
 
 /// An optimiser at work on one network: the rule, how many steps it took, and its moments, laid out like the parameters.
@@ -10,7 +11,7 @@ use std::array;
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, OptimizerState, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;
 /// let mut tape = network.tape(1);
 /// let pass = network.forward(x.view(), &mut tape)?;
@@ -25,7 +26,7 @@ use std::array;
 /// # use chainrule_core::Targets;
 /// # use chainrule_models::{CategoricalCrossEntropy, Network, OptimizerState, Sgd};
 /// # let mut network = Network::<f64>::builder(2).dense(2).softmax().build()?;
-/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy, Targets::Classes(&[0]));
+/// # let (x, loss, targets) = (ndarray::array![[1.0, 2.0]], CategoricalCrossEntropy::new(), Targets::Classes(&[0]));
 /// let mut optimizer = OptimizerState::new(Sgd::default(), &network)?;
 /// let mut tape = network.tape(1);
 /// let pass = network.forward(x.view(), &mut tape)?;
@@ -37,6 +38,8 @@ use std::array;
 #[derive(Debug)]
 pub struct OptimizerState<F> {
     rule: Box<dyn Optimizer<F>>,
+    schedule: Schedule,
+    clipping: Option<Clipping>,
     step: u64,
     moments: [AlignedBuffer<F>; MAX_MOMENTS],
 }
@@ -50,7 +53,26 @@ impl<F: Real> OptimizerState<F> {
         rule.check()?;
         let len = |moment| if moment < rule.moments() { network.parameters().len() } else { 0 };
         let moments = array::from_fn(|moment| AlignedBuffer::zeros(len(moment)));
-        Ok(OptimizerState { rule: Box::new(rule), step: 0, moments })
+        let schedule = Schedule::Constant;
+        Ok(OptimizerState { rule: Box::new(rule), schedule, clipping: None, step: 0, moments })
+    }
+
+    /// The same, with a learning rate that changes over the steps.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the schedule's setting that is out of range.
+    pub fn with_schedule(self, schedule: Schedule) -> Result<Self, Error> {
+        schedule.check()?;
+        Ok(OptimizerState { schedule, ..self })
+    }
+
+    /// The same, with a bound on the gradient.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a limit that is not above 0.
+    pub fn with_clipping(self, clipping: Clipping) -> Result<Self, Error> {
+        clipping.check()?;
+        Ok(OptimizerState { clipping: Some(clipping), ..self })
     }
 
     /// How many steps were taken.
@@ -58,16 +80,21 @@ impl<F: Real> OptimizerState<F> {
         self.step
     }
 
-    /// Moves the parameters one step against their gradient, which is used up.
+    /// Clips the gradient, if asked to, and moves the parameters one step against it; it is used up.
+    ///
+    /// Parameters with a bound on their norm then want [`Network::constrain`].
     ///
     /// # Errors
     /// [`Error::Length`] if the parameters are of another network than this state or the gradient.
-    pub fn step(&mut self, parameters: &mut [F], gradient: Gradient<F>) -> Result<(), Error> {
+    pub fn step(&mut self, parameters: &mut [F], mut gradient: Gradient<F>) -> Result<(), Error> {
         let expected = gradient.len();
         if parameters.len() != expected {
             return Err(Error::Length { place: "parameters", expected, found: parameters.len() });
         }
         self.check(expected)?;
+        if let Some(clipping) = self.clipping {
+            clipping.apply(&mut gradient);
+        }
         let (rule, step, moments) = self.begin_step();
         rule.update(step, parameters, &gradient, moments);
         self.end_step();
@@ -84,8 +111,13 @@ impl<F: Real> OptimizerState<F> {
     }
 
     /// What a step needs, for a caller that takes it block by block and then calls [`OptimizerState::end_step`].
-    pub(crate) fn begin_step(&mut self) -> (&dyn Optimizer<F>, u64, Moments<'_, F>) {
-        (&*self.rule, self.step, self.moments.each_mut().map(|moment| &mut **moment))
+    pub(crate) fn begin_step(&mut self) -> (&dyn Optimizer<F>, Step, Moments<'_, F>) {
+        let step = Step { number: self.step, rate_factor: self.schedule.factor(self.step) };
+        (&*self.rule, step, self.moments.each_mut().map(|moment| &mut **moment))
+    }
+
+    pub(crate) fn clipping(&self) -> Option<Clipping> {
+        self.clipping
     }
 
     pub(crate) fn end_step(&mut self) {

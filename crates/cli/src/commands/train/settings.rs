@@ -51,7 +51,13 @@ impl Settings {
             OptimizerName::Adam => Arc::new(Adam { learning_rate, ..Adam::default() }),
             OptimizerName::Sgd => Arc::new(Sgd { learning_rate, ..Sgd::default() }),
         };
-        Training { epochs: self.epochs, batch_size: self.batch, optimizer, seed: self.seed, threads: 0 }
+        Training {
+            epochs: self.epochs,
+            batch_size: self.batch,
+            optimizer,
+            seed: self.seed,
+            ..Training::default()
+        }
     }
 
     /// Makes sure that a network of these widths, and a batch of these rows, fit in memory.

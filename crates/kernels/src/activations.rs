@@ -1,0 +1,218 @@
+//! Element-wise activations, each with its derivative. Shapes: all (rows, width).
+//!
+//! Every backward multiplies dy with the derivative at x; at a kink it is the derivative from the left, as in PyTorch.
+
+use crate::rows::{assert_same_shape, row, row_mut};
+use crate::vectorize;
+use chainrule_core::Real;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// y ← f(x), number by number.
+#[track_caller]
+#[inline(always)]
+fn map<F: Real>(function: &str, x: ArrayView2<F>, mut y: ArrayViewMut2<F>, f: impl Fn(F) -> F) {
+    assert_same_shape(function, "y", y.dim(), x.dim());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                row_mut(&mut y, i).iter_mut().zip(row(&x, i)).for_each(|(y, &x)| *y = f(x));
+            }
+        },
+    );
+}
+
+/// dx ← f(x, dy), number by number.
+#[track_caller]
+#[inline(always)]
+fn map_backward<F: Real>(
+    function: &str,
+    x: ArrayView2<F>,
+    dy: ArrayView2<F>,
+    mut dx: ArrayViewMut2<F>,
+    f: impl Fn(F, F) -> F,
+) {
+    assert_same_shape(function, "dy", dy.dim(), x.dim());
+    assert_same_shape(function, "dx", dx.dim(), x.dim());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                let inputs = row(&x, i).iter().zip(row(&dy, i));
+                row_mut(&mut dx, i).iter_mut().zip(inputs).for_each(|(dx, (&x, &dy))| *dx = f(x, dy));
+            }
+        },
+    );
+}
+
+/// y ← max(0, x). NaN stays NaN, so that it does not go unnoticed.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn relu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("relu", x, y, |x| if x <= F::zero() { F::zero() } else { x });
+}
+
+/// Of [`relu`]: dx ← dy where x > 0, else 0.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    map_backward("relu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { F::zero() });
+}
+
+/// y ← x where x > 0, else slope · x.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn leaky_relu<F: Real>(slope: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("leaky_relu", x, y, |x| if x > F::zero() { x } else { slope * x });
+}
+
+/// Of [`leaky_relu`]: dx ← dy where x > 0, else slope · dy.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn leaky_relu_backward<F: Real>(slope: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    map_backward("leaky_relu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { slope * dy });
+}
+
+/// y ← x where x > 0, else α (exp(x) - 1), without cancellation.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn elu<F: Real>(alpha: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("elu", x, y, |x| if x > F::zero() { x } else { alpha * x.exp_m1() });
+}
+
+/// Of [`elu`]: dx ← dy where x > 0, else α exp(x) dy.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn elu_backward<F: Real>(alpha: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    map_backward("elu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { alpha * x.exp() * dy });
+}
+
+/// y ← σ(x) = 1 / (1 + exp(-x)), the logistic sigmoid. No exponential of it overflows.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn sigmoid<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("sigmoid", x, y, sigmoid_of);
+}
+
+/// Of [`sigmoid`]: dx ← σ(x) σ(-x) dy, which is σ(x) (1 - σ(x)) dy without the cancellation in 1 - σ(x).
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn sigmoid_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    map_backward("sigmoid_backward", x, dy, dx, |x, dy| sigmoid_slope(x) * dy);
+}
+
+/// σ(x), by exp(-|x|), which is at most 1.
+#[inline(always)]
+pub(crate) fn sigmoid_of<F: Real>(x: F) -> F {
+    let e = (-x.abs()).exp();
+    let numerator = if x >= F::zero() { F::one() } else { e };
+    numerator / (F::one() + e)
+}
+
+/// σ(x) σ(-x)
+#[inline(always)]
+pub(crate) fn sigmoid_slope<F: Real>(x: F) -> F {
+    let e = (-x.abs()).exp();
+    let one_plus = F::one() + e;
+    e / (one_plus * one_plus)
+}
+
+/// y ← tanh(x)
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn tanh<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("tanh", x, y, |x| x.tanh());
+}
+
+/// Of [`tanh`]: dx ← (1 - tanh²(x)) dy, computed as 4 σ(2x) σ(-2x) dy, without cancellation.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn tanh_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    let (two, four) = (F::of(2.0), F::of(4.0));
+    map_backward("tanh_backward", x, dy, dx, |x, dy| four * sigmoid_slope(two * x) * dy);
+}
+
+/// y ← x σ(x), also known as swish.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn silu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("silu", x, y, |x| x * sigmoid_of(x));
+}
+
+/// Of [`silu`]: dx ← (σ(x) + x σ(x) σ(-x)) dy
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn silu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    map_backward("silu_backward", x, dy, dx, |x, dy| (sigmoid_of(x) + x * sigmoid_slope(x)) * dy);
+}
+
+/// y ← x Φ(x), with the distribution function Φ of the standard normal distribution: the exact GELU, not the approximation
+/// by tanh.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+    map("gelu", x, y, |x| F::of(x.as_f64() * normal_cdf(x)));
+}
+
+/// Of [`gelu`]: dx ← (Φ(x) + x φ(x)) dy, with the standard normal density φ.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn gelu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+    // 1 / √(2π)
+    const DENSITY_AT_0: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 / 2.0;
+    map_backward("gelu_backward", x, dy, dx, |x, dy| {
+        let wide = x.as_f64();
+        let density = DENSITY_AT_0 * (-0.5 * wide * wide).exp();
+        F::of(normal_cdf(x) + wide * density) * dy
+    });
+}
+
+/// Φ(x) = erfc(-x / √2) / 2, without cancellation in the lower tail; in f64, as the tail multiplies the rounding of x / √2.
+#[inline(always)]
+fn normal_cdf<F: Real>(x: F) -> f64 {
+    let z = -x.as_f64() * std::f64::consts::FRAC_1_SQRT_2;
+    0.5 * libm::erfc(z)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array};
+
+    #[test]
+    fn relu_keeps_nan_and_has_one_zero() {
+        let x = array![[-1.0_f32, -0.0, 0.0, 2.0, f32::NAN, f32::NEG_INFINITY, f32::INFINITY]];
+        let mut y = Array2::zeros(x.dim());
+        relu(x.view(), y.view_mut());
+        let expected = array![[0.0_f32, 0.0, 0.0, 2.0, f32::NAN, 0.0, f32::INFINITY]];
+        assert_eq!(y.mapv(f32::to_bits), expected.mapv(f32::to_bits));
+    }
+}

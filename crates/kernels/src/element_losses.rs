@@ -1,0 +1,297 @@
+//! Losses that compare number with number. The loss of a row is the mean over its outputs, (1/W) Σⱼ ℓ(yⱼ, tⱼ), and every
+//! backward is dyⱼ ← scale · ℓ′(yⱼ, tⱼ) / W. Shapes: y and dy (rows, W), targets (rows, W), losses (rows).
+//!
+//! Class labels stand for the targets 0 and 1 of a single output.
+
+use crate::activations::sigmoid_of;
+use crate::cross_entropy::clip;
+use crate::rows::{assert_same_shape, row, row_mut};
+use crate::vectorize;
+use chainrule_core::{Real, Targets};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+
+/// Calls `work` with the targets of row `i`.
+#[inline(always)]
+fn with_target_row<F: Real, R>(targets: Targets<F>, i: usize, work: impl FnOnce(&[F]) -> R) -> R {
+    match targets {
+        Targets::Classes(labels) => work(&[F::of(labels[i] as f64)]),
+        Targets::Probabilities(t) | Targets::Values(t) => match t.row(i).as_slice() {
+            Some(t) => work(t),
+            None => work(&t.row(i).to_vec()),
+        },
+    }
+}
+
+#[track_caller]
+#[inline(always)]
+fn mean_of_elements<F: Real>(
+    function: &str,
+    y: ArrayView2<F>,
+    targets: Targets<F>,
+    mut losses: ArrayViewMut1<F>,
+    loss: impl Fn(F, F) -> F,
+) {
+    assert_fit(function, y.dim(), targets, losses.len());
+    let width = y.ncols() as f64;
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..y.nrows() {
+                losses[i] = with_target_row(targets, i, |t| {
+                    let terms = row(&y, i).iter().zip(t).map(|(&y, &t)| loss(y, t).as_f64());
+                    F::of(terms.sum::<f64>() / width)
+                });
+            }
+        },
+    );
+}
+
+#[track_caller]
+#[inline(always)]
+fn mean_of_elements_backward<F: Real>(
+    function: &str,
+    y: ArrayView2<F>,
+    targets: Targets<F>,
+    scale: F,
+    mut dy: ArrayViewMut2<F>,
+    derivative: impl Fn(F, F) -> F,
+) {
+    assert_same_shape(function, "dy", dy.dim(), y.dim());
+    assert_fit(function, y.dim(), targets, y.nrows());
+    let scale = scale / F::of(y.ncols() as f64);
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..y.nrows() {
+                with_target_row(targets, i, |t| {
+                    let inputs = row(&y, i).iter().zip(t);
+                    let outputs = row_mut(&mut dy, i).iter_mut().zip(inputs);
+                    outputs.for_each(|(dy, (&y, &t))| *dy = scale * derivative(y, t));
+                });
+            }
+        },
+    );
+}
+
+#[track_caller]
+fn assert_fit<F: Real>(function: &str, outputs: (usize, usize), targets: Targets<F>, losses: usize) {
+    let (rows, width) = outputs;
+    assert!(
+        targets.len() == rows && losses == rows,
+        "{function}: {outputs:?} outputs, {} targets, {losses} losses",
+        targets.len()
+    );
+    match targets {
+        Targets::Classes(_) => {
+            assert!(width == 1, "{function}: class labels for {width} outputs, expected 1")
+        }
+        Targets::Probabilities(t) | Targets::Values(t) => {
+            assert_same_shape(function, "targets", t.dim(), outputs);
+        }
+    }
+}
+
+/// Forward and backward of a loss, given ℓ and ℓ′ as functions of y, t and the settings.
+macro_rules! element_loss {
+    (
+        $(#[$forward_doc:meta])* $forward:ident,
+        $(#[$backward_doc:meta])* $backward:ident,
+        ($($setting:ident: $type:ty),*), $loss:expr, $derivative:expr
+    ) => {
+        $(#[$forward_doc])*
+        ///
+        /// # Panics
+        /// If the shapes differ.
+        #[track_caller]
+        pub fn $forward<F: Real>(
+            y: ArrayView2<F>,
+            targets: Targets<F>,
+            $($setting: $type,)*
+            losses: ArrayViewMut1<F>,
+        ) {
+            let loss = $loss;
+            mean_of_elements(stringify!($forward), y, targets, losses, |y, t| loss(y, t $(, $setting)*));
+        }
+
+        $(#[$backward_doc])*
+        ///
+        /// # Panics
+        /// If the shapes differ.
+        #[track_caller]
+        pub fn $backward<F: Real>(
+            y: ArrayView2<F>,
+            targets: Targets<F>,
+            $($setting: $type,)*
+            scale: F,
+            dy: ArrayViewMut2<F>,
+        ) {
+            let derivative = $derivative;
+            mean_of_elements_backward(stringify!($backward), y, targets, scale, dy, |y, t| {
+                derivative(y, t $(, $setting)*)
+            });
+        }
+    };
+}
+
+element_loss!(
+    /// Squared error, ℓ = (y - t)².
+    squared_error,
+    /// Of [`squared_error`]: ℓ′ = 2 (y - t).
+    squared_error_backward,
+    (),
+    |y: F, t: F| (y - t) * (y - t),
+    |y: F, t: F| F::of(2.0) * (y - t)
+);
+
+element_loss!(
+    /// Absolute error, ℓ = |y - t|.
+    absolute_error,
+    /// Of [`absolute_error`]: ℓ′ = sign(y - t), 0 where y = t.
+    absolute_error_backward,
+    (),
+    |y: F, t: F| (y - t).abs(),
+    |y: F, t: F| if y == t { F::zero() } else { (y - t).signum() }
+);
+
+element_loss!(
+    /// Huber's loss, ℓ = d²/2 where |d| ≤ δ, else δ (|d| - δ/2), with d = y - t.
+    huber,
+    /// Of [`huber`]: ℓ′ = d clipped to \[-δ, δ\].
+    huber_backward,
+    (delta: F),
+    |y: F, t: F, delta: F| {
+        let d = (y - t).abs();
+        if d <= delta { F::of(0.5) * d * d } else { delta * (d - F::of(0.5) * delta) }
+    },
+    |y: F, t: F, delta: F| {
+        let d = y - t;
+        if d > delta { delta } else if d < -delta { -delta } else { d }
+    }
+);
+
+element_loss!(
+    /// Binary cross-entropy of probabilities y, clipped to \[[`CLIP`](crate::CLIP), 1 - [`CLIP`](crate::CLIP)\] as c:
+    /// ℓ = -t log c - (1 - t) log(1 - c).
+    binary_cross_entropy,
+    /// Of [`binary_cross_entropy`]: ℓ′ = (1 - t) / (1 - c) - t / c.
+    binary_cross_entropy_backward,
+    (),
+    |y: F, t: F| {
+        let c = clip(y);
+        -(t * c.ln() + (F::one() - t) * (-c).ln_1p())
+    },
+    |y: F, t: F| {
+        let c = clip(y);
+        (F::one() - t) / (F::one() - c) - t / c
+    }
+);
+
+element_loss!(
+    /// Binary cross-entropy of the sigmoid of logits x, ℓ = max(x, 0) - x t + log(1 + exp(-|x|)), exact where σ(x) would
+    /// round to 0 or 1.
+    binary_cross_entropy_on_logits,
+    /// Of [`binary_cross_entropy_on_logits`]: ℓ′ = σ(x) - t, in which the factors σ(x) (1 - σ(x)) of both cancelled.
+    binary_cross_entropy_on_logits_backward,
+    (),
+    |x: F, t: F| {
+        // Split by the sign of x, so that a confident, right answer does not come from a difference.
+        let rest = (-x.abs()).exp().ln_1p();
+        if x >= F::zero() { (F::one() - t) * x + rest } else { rest - t * x }
+    },
+    |x: F, t: F| {
+        let (one, e) = (F::one(), (-x.abs()).exp());
+        // 1 - σ(x) = σ(-x), without cancellation, where t is 1.
+        if t == one { -sigmoid_of(-x) } else { (if x >= F::zero() { one } else { e }) / (one + e) - t }
+    }
+);
+
+/// Focal loss of the sigmoid of logits x against t of 0 or 1, with p the probability σ(±x) given to the right answer:
+/// ℓ = -a (1 - p)^γ log p. The weight a is α for t = 1 and 1 - α for t = 0; 1 without α. For t between 0 and 1, ℓ is the mean
+/// of both by t.
+///
+/// Source: T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn binary_focal<F: Real>(
+    x: ArrayView2<F>,
+    targets: Targets<F>,
+    gamma: F,
+    alpha: Option<F>,
+    losses: ArrayViewMut1<F>,
+) {
+    let (positive, negative) = focal_weights(alpha);
+    mean_of_elements("binary_focal", x, targets, losses, |x, t| {
+        let of_positive = t * positive * FocalTerm::of_logit(x).loss(gamma);
+        let of_negative = (F::one() - t) * negative * FocalTerm::of_logit(-x).loss(gamma);
+        of_positive + of_negative
+    });
+}
+
+/// Of [`binary_focal`]: with ψ = p ∂/∂p \[-(1 - p)^γ log p\] and dp/dx = ±p (1 - p), ℓ′ = ±a ψ (1 - p).
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn binary_focal_backward<F: Real>(
+    x: ArrayView2<F>,
+    targets: Targets<F>,
+    gamma: F,
+    alpha: Option<F>,
+    scale: F,
+    dx: ArrayViewMut2<F>,
+) {
+    let (positive, negative) = focal_weights(alpha);
+    mean_of_elements_backward("binary_focal_backward", x, targets, scale, dx, |x, t| {
+        let (right, wrong) = (FocalTerm::of_logit(x), FocalTerm::of_logit(-x));
+        let of_positive = t * positive * right.slope(gamma) * right.rest;
+        let of_negative = (F::one() - t) * negative * wrong.slope(gamma) * wrong.rest;
+        of_positive - of_negative
+    });
+}
+
+fn focal_weights<F: Real>(alpha: Option<F>) -> (F, F) {
+    alpha.map_or((F::one(), F::one()), |alpha| (alpha, F::one() - alpha))
+}
+
+/// A probability p on its way through the focal loss -(1 - p)^γ log p.
+#[derive(Clone, Copy)]
+pub(crate) struct FocalTerm<F> {
+    /// log p
+    pub(crate) log: F,
+    /// p
+    pub(crate) probability: F,
+    /// 1 - p, not computed as a difference.
+    pub(crate) rest: F,
+}
+
+impl<F: Real> FocalTerm<F> {
+    #[inline(always)]
+    fn of_logit(x: F) -> Self {
+        // log σ(x) = min(x, 0) - log(1 + exp(-|x|))
+        let log = x.min(F::zero()) - (-x.abs()).exp().ln_1p();
+        FocalTerm { log, probability: sigmoid_of(x), rest: sigmoid_of(-x) }
+    }
+
+    /// From log p, which is at most 0.
+    #[inline(always)]
+    pub(crate) fn of_log(log: F) -> Self {
+        FocalTerm { log, probability: log.exp(), rest: -log.exp_m1() }
+    }
+
+    /// -(1 - p)^γ log p
+    #[inline(always)]
+    pub(crate) fn loss(&self, gamma: F) -> F {
+        -self.rest.powf(gamma) * self.log
+    }
+
+    /// ψ = p ∂/∂p \[-(1 - p)^γ log p\] = (1 - p)^γ (γ p log p / (1 - p) - 1)
+    #[inline(always)]
+    pub(crate) fn slope(&self, gamma: F) -> F {
+        // log p / (1 - p) → -1 as p → 1; and p log p → 0 as p → 0, where log p may be infinite.
+        let ratio = if self.rest == F::zero() { -F::one() } else { self.log / self.rest };
+        let term = if self.probability == F::zero() { F::zero() } else { self.probability * ratio };
+        self.rest.powf(gamma) * (gamma * term - F::one())
+    }
+}

@@ -1,0 +1,127 @@
+use crate::cross_entropy::{CrossEntropyOptions, assert_fit, gradient_of_row, loss_of_row};
+use crate::reductions::sum;
+use crate::rows::{assert_same_shape, row, row_mut};
+use crate::softmax::Normalizer;
+use crate::vectorize;
+use chainrule_core::{Real, Targets};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+
+/// yᵢ ← log Σⱼ exp(xᵢⱼ), row by row. Shapes: x (rows, classes), y (rows).
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
+    assert!(y.len() == x.nrows(), "log_sum_exp: {} results, x is {:?}", y.len(), x.dim());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                let normalizer = Normalizer::of_row(row(&x, i));
+                y[i] = normalizer.max + normalizer.log_sum();
+            }
+        },
+    );
+}
+
+/// yⱼ ← log softmax(x)ⱼ = xⱼ - log Σₖ exp(xₖ), row by row. Shapes: all (rows, classes).
+///
+/// Exact also where a probability would round to 0 or 1.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn log_softmax<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
+    assert_same_shape("log_softmax", "y", y.dim(), x.dim());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..x.nrows() {
+                let x = row(&x, i);
+                let normalizer = Normalizer::of_row(x);
+                let log_sum = normalizer.log_sum();
+                for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
+                    *y = (x - normalizer.max) - log_sum;
+                }
+            }
+        },
+    );
+}
+
+/// Of [`log_softmax`]: dx ← dy - softmax(x) Σⱼ dyⱼ, with softmax(x) = exp(y). Shapes: all (rows, classes).
+///
+/// ∂yⱼ/∂xᵢ = δᵢⱼ - softmax(x)ᵢ, so (∂y/∂x)ᵀ dy leaves dyᵢ - softmax(x)ᵢ Σⱼ dyⱼ.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn log_softmax_backward<F: Real>(y: ArrayView2<F>, dy: ArrayView2<F>, mut dx: ArrayViewMut2<F>) {
+    assert_same_shape("log_softmax_backward", "dy", dy.dim(), y.dim());
+    assert_same_shape("log_softmax_backward", "dx", dx.dim(), y.dim());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..y.nrows() {
+                let (y, dy) = (row(&y, i), row(&dy, i));
+                let total = sum(dy);
+                for ((dx, &y), &dy) in row_mut(&mut dx, i).iter_mut().zip(y).zip(dy) {
+                    *dx = dy - y.exp() * total;
+                }
+            }
+        },
+    );
+}
+
+/// lossᵢ ← -Σⱼ tᵢⱼ xᵢⱼ: the negative log-likelihood of each row of log-probabilities x, for the targets t that
+/// [`CrossEntropyOptions`] makes of y. Shapes: x (rows, classes), targets y one per row, losses (rows).
+///
+/// # Panics
+/// If the shapes differ or a class index is out of range.
+#[track_caller]
+pub fn negative_log_likelihood<F: Real>(
+    x: ArrayView2<F>,
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    mut losses: ArrayViewMut1<F>,
+) {
+    assert_fit("negative_log_likelihood", x.dim(), targets, options, losses.len());
+    for i in 0..x.nrows() {
+        let x = row(&x, i);
+        losses[i] = loss_of_row(options.target(&targets, i, x.len()), x.len(), |class| -x[class]);
+    }
+}
+
+/// Of [`negative_log_likelihood`]: dx ← -scale · t. Shapes: dx (rows, classes), targets one per row.
+///
+/// # Panics
+/// If the shapes differ or a class index is out of range.
+#[track_caller]
+pub fn negative_log_likelihood_backward<F: Real>(
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    scale: F,
+    mut dx: ArrayViewMut2<F>,
+) {
+    assert_fit("negative_log_likelihood_backward", dx.dim(), targets, options, dx.nrows());
+    for i in 0..dx.nrows() {
+        let target = options.target(&targets, i, dx.ncols());
+        gradient_of_row(target, row_mut(&mut dx, i), |_| -scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, Array2, array};
+
+    #[test]
+    fn a_confident_row_keeps_its_small_loss() {
+        let x = array![[0.0_f64, -40.0], [0.0, -745.0], [3e38, -3e38]];
+        let (mut y, mut lse) = (Array2::zeros(x.dim()), Array1::zeros(3));
+        log_softmax(x.view(), y.view_mut());
+        log_sum_exp(x.view(), lse.view_mut());
+        assert_eq!(y[[0, 0]], -(-40.0_f64).exp());
+        assert_eq!(y[[1, 0]], -(-745.0_f64).exp());
+        assert_eq!(lse[2], 3e38);
+    }
+}

@@ -1,0 +1,111 @@
+use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
+use crate::rows::{assert_same_shape, row, row_mut};
+use crate::softmax::{Normalizer, softmax_row};
+use crate::vectorize;
+use chainrule_core::{Real, Targets};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+
+/// lossᵢ ← Σⱼ tᵢⱼ (log Σₖ exp(xᵢₖ) - xᵢⱼ): the cross-entropy of the softmax of each row, straight from the logits, for the
+/// targets t that [`CrossEntropyOptions`] makes of y.
+///
+/// Shapes: logits x (rows, classes), targets y one per row, losses (rows). With the largest logit subtracted first
+/// (log-sum-exp) it is exact where the probability itself would round to 0, and where it would round to 1.
+///
+/// # Panics
+/// If the shapes differ or a class index is out of range.
+#[track_caller]
+pub fn cross_entropy_on_logits<F: Real>(
+    logits: ArrayView2<F>,
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    mut losses: ArrayViewMut1<F>,
+) {
+    assert_fit("cross_entropy_on_logits", logits.dim(), targets, options, losses.len());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..logits.nrows() {
+                let logits = row(&logits, i);
+                let target = options.target(&targets, i, logits.len());
+                losses[i] = loss_of_logits(logits, target, &Normalizer::of_row(logits));
+            }
+        },
+    );
+}
+
+/// Softmax and cross-entropy, forward and backward, in one pass over the logits:
+/// lossᵢ as of [`cross_entropy_on_logits`], and dx ← scale · (T softmax(x) - t) with T = Σⱼ tⱼ.
+///
+/// Shapes: logits x and dx (rows, classes), targets y one per row, losses (rows). `scale` is 1 / (number of samples) for
+/// the gradient of the mean.
+///
+/// # Where it comes from
+///
+/// The loss of a row is L = -Σⱼ tⱼ log sⱼ with s = softmax(x), so that
+/// 1. by the logarithm, ∂L/∂sⱼ = -tⱼ / sⱼ;
+/// 2. by the quotient rule, ∂sⱼ/∂xᵢ = sⱼ (δᵢⱼ - sᵢ), the Jacobian diag(s) - s sᵀ;
+/// 3. by the chain rule, ∂L/∂xᵢ = Σⱼ (-tⱼ / sⱼ) sⱼ (δᵢⱼ - sᵢ) = -Σⱼ tⱼ (δᵢⱼ - sᵢ): every sⱼ cancels;
+/// 4. the δ leaves one term of the sum, ∂L/∂xᵢ = -tᵢ + sᵢ Σⱼ tⱼ = T sᵢ - tᵢ.
+///
+/// For targets that sum to 1 it is ŷ - y: O(classes) where step 3, taken literally, is O(classes²), and no division by a
+/// probability that may be 0. (T is the sum as it is, so that rounding in soft targets is no error of the gradient.)
+///
+/// Source: *Neural Networks from Scratch in Python*, chapter 9.
+///
+/// # Panics
+/// If the shapes differ or a class index is out of range.
+///
+/// ```
+/// use chainrule_core::Targets;
+/// use chainrule_kernels::softmax_cross_entropy;
+/// use ndarray::{Array1, Array2, array};
+/// let logits = array![[0.0_f64, 0.0], [0.0, 0.0]];
+/// let (mut losses, mut dlogits) = (Array1::zeros(2), Array2::zeros((2, 2)));
+/// let targets = Targets::Classes(&[0, 1]);
+/// softmax_cross_entropy(logits.view(), targets, Default::default(), 0.5, losses.view_mut(), dlogits.view_mut());
+/// assert_eq!(dlogits, array![[-0.25, 0.25], [0.25, -0.25]]);
+/// assert!((losses[0] - 2.0_f64.ln()).abs() < 1e-15);
+/// ```
+#[track_caller]
+pub fn softmax_cross_entropy<F: Real>(
+    logits: ArrayView2<F>,
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    scale: F,
+    mut losses: ArrayViewMut1<F>,
+    mut dlogits: ArrayViewMut2<F>,
+) {
+    assert_same_shape("softmax_cross_entropy", "dlogits", dlogits.dim(), logits.dim());
+    assert_fit("softmax_cross_entropy", logits.dim(), targets, options, losses.len());
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..logits.nrows() {
+                let (logits, d) = (row(&logits, i), row_mut(&mut dlogits, i));
+                let target = options.target(&targets, i, logits.len());
+                let normalizer = softmax_row(logits, d);
+                losses[i] = loss_of_logits(logits, target, &normalizer);
+                match target {
+                    Target::Ignored => d.fill(F::zero()),
+                    Target::Class { label, weight } => {
+                        d[label] -= F::one();
+                        let factor = weight * scale;
+                        d.iter_mut().for_each(|d| *d *= factor);
+                    }
+                    Target::Spread(spread) => {
+                        let total = spread.sum(d.len());
+                        let classes = d.iter_mut().enumerate();
+                        classes.for_each(|(class, d)| *d = (*d * total - spread.at(class)) * scale);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Σⱼ tⱼ (log Σₖ exp(xₖ - max) - (xⱼ - max))
+#[inline(always)]
+fn loss_of_logits<F: Real>(logits: &[F], target: Target<F>, normalizer: &Normalizer<F>) -> F {
+    let log_sum = normalizer.log_sum();
+    loss_of_row(target, logits.len(), |class| log_sum - (logits[class] - normalizer.max))
+}

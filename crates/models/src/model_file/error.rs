@@ -1,0 +1,114 @@
+use chainrule_core::Error;
+use safetensors::SafeTensorError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a model file could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelFileError {
+    /// The operating system said no.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is a directory, a device or a pipe.
+    #[error("{path}: expected a regular file", path = path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is not a whole safetensors file.
+    #[error("{path}: expected a safetensors file: {source}", path = path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What the format's reader said.
+        source: SafeTensorError,
+    },
+    /// It is a safetensors file of something else.
+    #[error("{path}: expected a chainrule model, found a safetensors file without the metadata `chainrule`", path = path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its description of the model cannot be read.
+    #[error("{path}: the metadata `chainrule` does not describe a model: {source}", path = path.display())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
+    /// It was written by a later version.
+    #[error("{path}: expected format version 1, found {found}", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u32,
+    },
+    /// A parameter is missing, or one too many.
+    #[error("{path}: expected the tensors {expected:?}, found {found:?}", path = path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// Names that the architecture asks for.
+        expected: Vec<String>,
+        /// Names in the file.
+        found: Vec<String>,
+    },
+    /// A parameter has another type or shape than the architecture says.
+    #[error("{path}: tensor {name}: expected {expected}, found {found}", path = path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// Type and shape that were expected.
+        expected: String,
+        /// Type and shape in the file.
+        found: String,
+    },
+    /// A parameter is NaN or infinite.
+    #[error("{path}: tensor {name}: number {index} is {value}, expected a finite number", path = path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// Position in the tensor.
+        index: usize,
+        /// The number found.
+        value: f64,
+    },
+    /// The description is readable but not of a possible model.
+    #[error("{path}: {source}", path = path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Error,
+    },
+}
+
+impl ModelFileError {
+    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+        ModelFileError::Io { path: path.to_owned(), source }
+    }
+
+    pub(super) fn format(path: &Path, source: SafeTensorError) -> Self {
+        ModelFileError::NotSafetensors { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn description(path: &Path, source: serde_json::Error) -> Self {
+        ModelFileError::Description { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn model(path: &Path, source: Error) -> Self {
+        ModelFileError::Model { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,9 @@
+//! Parameters in safetensors files: [`file`] writes and reads whole files, [`tensors`] what is in them.
+
+mod error;
+mod file;
+mod tensors;
+
+pub use error::ModelFileError;
+pub(crate) use file::TensorFile;
+pub(crate) use tensors::{read_parameters, write_parameters};

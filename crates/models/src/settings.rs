@@ -1,0 +1,27 @@
+//! Ranges of hyper-parameters.
+
+use chainrule_core::Error;
+
+/// The setting, if it is finite and above 0.
+pub(crate) fn positive(name: &'static str, value: f64) -> Result<(), Error> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Setting { name, expected: "a finite number above 0", value })
+}
+
+/// The setting, if it is finite and not below 0.
+pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<(), Error> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::Setting { name, expected: "a finite number, at least 0", value })
+}
+
+/// The setting, if it lies in \[0, 1).
+pub(crate) fn fraction(name: &'static str, value: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Setting { name, expected: "at least 0 and below 1", value })
+}

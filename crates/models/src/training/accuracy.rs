@@ -1,0 +1,147 @@
+use crate::settings::positive;
+use chainrule_core::{Error, Head, Loss, Real, Targets, WeightedTargets};
+use chainrule_kernels::argmax;
+use ndarray::{ArrayView1, ArrayView2};
+
+/// Which outputs count as right.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Accuracy {
+    /// A row is right if its largest output is that of its class. Source: *Neural Networks from Scratch*, chapter 5 (there
+    /// `Accuracy_Categorical`).
+    #[default]
+    Categorical,
+    /// An output is right if it lies above the threshold where its target lies above one half, and not above it elsewhere; a
+    /// row counts as the share of its outputs that are right. For probabilities the usual threshold is 0.5, for logits 0.
+    /// Source: *Neural Networks from Scratch*, chapter 16.
+    Binary {
+        /// Any finite number.
+        threshold: f64,
+    },
+    /// An output is right if it differs by less than the tolerance from its target; a row counts as the share of its outputs
+    /// that are right. Source: *Neural Networks from Scratch*, chapter 17 (there `Accuracy_Regression`).
+    Regression {
+        /// Above 0.
+        tolerance: f64,
+    },
+}
+
+impl Accuracy {
+    /// Of a regression, with the book's tolerance: a 250th of the standard deviation of all target values.
+    ///
+    /// # Errors
+    /// [`Error::TargetKind`] for class labels, and [`Error::Setting`] for values that are all the same.
+    ///
+    /// ```
+    /// use chainrule_core::Targets;
+    /// use chainrule_models::Accuracy;
+    /// let values = ndarray::array![[-250.0], [250.0]];
+    /// assert_eq!(Accuracy::regression(Targets::Values(values.view()))?, Accuracy::Regression { tolerance: 1.0 });
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
+    pub fn regression<F: Real>(targets: Targets<F>) -> Result<Self, Error> {
+        let (Targets::Values(values) | Targets::Probabilities(values)) = targets else {
+            return Err(Error::TargetKind { expected: "values", found: "class labels" });
+        };
+        let n = values.len() as f64;
+        let mean = values.iter().map(|value| value.as_f64()).sum::<f64>() / n;
+        let variance = values.iter().map(|value| (value.as_f64() - mean).powi(2)).sum::<f64>() / n;
+        let tolerance = variance.sqrt() / 250.0;
+        positive("tolerance, a 250th of the targets' deviation,", tolerance)?;
+        Ok(Accuracy::Regression { tolerance })
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a threshold that is not finite or a tolerance that is not above 0.
+    pub fn check(&self) -> Result<(), Error> {
+        match *self {
+            Accuracy::Categorical => Ok(()),
+            Accuracy::Binary { threshold } if threshold.is_finite() => Ok(()),
+            Accuracy::Binary { threshold } => {
+                Err(Error::Setting { name: "threshold", expected: "a finite number", value: threshold })
+            }
+            Accuracy::Regression { tolerance } => positive("tolerance", tolerance),
+        }
+    }
+
+    /// Share of the answers of a row that are right, 0 to 1.
+    fn of_row<F: Real>(&self, output: ArrayView1<F>, targets: Targets<F>, row: usize) -> f64 {
+        let right = match (*self, targets) {
+            (Accuracy::Categorical, _) => return f64::from(argmax(output) == targets.class(row)),
+            (Accuracy::Binary { threshold }, Targets::Classes(labels)) => {
+                return f64::from((output[0].as_f64() > threshold) == (labels[row] == 1));
+            }
+            (Accuracy::Regression { tolerance }, Targets::Classes(labels)) => {
+                return f64::from((output[0].as_f64() - labels[row] as f64).abs() < tolerance);
+            }
+            (Accuracy::Binary { threshold }, Targets::Values(t) | Targets::Probabilities(t)) => {
+                let pairs = output.iter().zip(t.row(row)).map(|(y, t)| (y.as_f64(), t.as_f64()));
+                pairs.filter(|(y, t)| (*y > threshold) == (*t > 0.5)).count()
+            }
+            (Accuracy::Regression { tolerance }, Targets::Values(t) | Targets::Probabilities(t)) => {
+                let pairs = output.iter().zip(t.row(row)).map(|(y, t)| (y.as_f64(), t.as_f64()));
+                pairs.filter(|(y, t)| (y - t).abs() < tolerance).count()
+            }
+        };
+        right as f64 / output.len() as f64
+    }
+
+    /// The same accuracy for what goes into `head` (the logits) in place of what comes out.
+    fn before(self, head: Option<Head>) -> Self {
+        match (self, head) {
+            (Accuracy::Binary { threshold }, Some(Head::Sigmoid)) => {
+                // Where no probability lies on one side, no logit does.
+                let threshold = match threshold {
+                    t if t < 0.0 => f64::NEG_INFINITY,
+                    t if t >= 1.0 => f64::INFINITY,
+                    t => (t / (1.0 - t)).ln(),
+                };
+                Accuracy::Binary { threshold }
+            }
+            _ => self,
+        }
+    }
+}
+
+/// Loss and accuracy of rows, as they come along.
+pub(crate) struct Tally<'l, F> {
+    loss: &'l dyn Loss<F>,
+    accuracy: Accuracy,
+    loss_sum: f64,
+    divisor: f64,
+    right: f64,
+    weight: f64,
+}
+
+impl<'l, F: Real> Tally<'l, F> {
+    /// `before` is the head that the outputs to come are the inputs of, if the loss took one over.
+    pub(crate) fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
+        let accuracy = accuracy.before(before);
+        Tally { loss, accuracy, loss_sum: 0.0, divisor: 0.0, right: 0.0, weight: 0.0 }
+    }
+
+    /// Rows whose losses, by their weights, sum to `loss_sum`.
+    pub(crate) fn add(&mut self, loss_sum: f64, outputs: ArrayView2<F>, targets: WeightedTargets<F>) {
+        self.loss_sum += loss_sum;
+        self.divisor += self.loss.divisor(targets);
+        for (row, output) in outputs.outer_iter().enumerate() {
+            // A row that the loss ignores is neither right nor wrong.
+            if self.loss.row_weight(targets.targets, row) > 0.0 {
+                let weight = targets.weight(row).as_f64();
+                self.right += weight * self.accuracy.of_row(output, targets.targets, row);
+                self.weight += weight;
+            }
+        }
+    }
+
+    /// Mean loss; 0 if nothing counted.
+    pub(crate) fn mean_loss(&self) -> f64 {
+        if self.divisor > 0.0 { self.loss_sum / self.divisor } else { 0.0 }
+    }
+
+    /// Share of the answers that were right; 0 if nothing counted.
+    pub(crate) fn accuracy(&self) -> f64 {
+        if self.weight > 0.0 { self.right / self.weight } else { 0.0 }
+    }
+}

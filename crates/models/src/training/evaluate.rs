@@ -1,0 +1,100 @@
+use super::{Accuracy, Samples, Tally};
+use crate::{Network, Scratch};
+use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+
+/// How good a network is on some rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Mean loss, without penalties.
+    pub loss: f64,
+    /// Share of the answers that were right.
+    pub accuracy: f64,
+}
+
+/// Rows that are predicted at a time.
+const CHUNK_ROWS: usize = 1024;
+
+impl<F: Real> Network<F> {
+    /// The outputs for all rows, (rows, outputs).
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, and what [`Rows::gather`] says.
+    pub fn outputs_for(&self, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
+        let mut all = Array2::zeros((rows.len(), self.outputs()));
+        self.for_each_chunk(self.layers().len(), rows, |first, outputs| {
+            let range = Slice::from(first..first + outputs.nrows());
+            all.slice_axis_mut(Axis(0), range).assign(&outputs);
+        })?;
+        Ok(all)
+    }
+
+    /// Mean loss and accuracy on `samples`, by their weights.
+    ///
+    /// Parallel over tiles of rows, in the current rayon pool.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::RowCount`], [`Error::Weight`],
+    /// [`Error::NothingCounts`] and what [`Loss::check`] says for the targets; and what [`Rows::gather`] says.
+    pub fn evaluate(
+        &self,
+        samples: Samples<F>,
+        loss: &dyn Loss<F>,
+        accuracy: Accuracy,
+    ) -> Result<Score, Error> {
+        self.evaluate_with(samples, loss, accuracy, |_, _| {})
+    }
+
+    /// [`Network::evaluate`] that also shows `look` the targets and what the loss sees of each chunk of rows.
+    pub(crate) fn evaluate_with(
+        &self,
+        samples: Samples<F>,
+        loss: &dyn Loss<F>,
+        accuracy: Accuracy,
+        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+    ) -> Result<Score, Error> {
+        let Samples { rows, targets } = samples;
+        accuracy.check()?;
+        self.check_inputs(rows)?;
+        self.check_targets(rows.len(), loss, targets)?;
+        check_counts("evaluated rows", loss, targets)?;
+        let (layers, on_outputs) = self.split_head(loss);
+        let mut tally = Tally::new(loss, accuracy, self.head().filter(|_| layers < self.layers().len()));
+        self.for_each_chunk(layers, rows, |first, outputs| {
+            let targets = targets.rows(first..first + outputs.nrows());
+            let mut losses = Array1::zeros(outputs.nrows());
+            on_outputs.forward(outputs, targets.targets, losses.view_mut());
+            let weighted = losses.iter().enumerate().map(|(i, l)| l.as_f64() * targets.weight(i).as_f64());
+            tally.add(weighted.sum(), outputs, targets);
+            look(targets, outputs);
+        })?;
+        Ok(Score { loss: tally.mean_loss(), accuracy: tally.accuracy() })
+    }
+
+    /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
+    pub(crate) fn for_each_chunk(
+        &self,
+        layers: usize,
+        rows: &dyn Rows<F>,
+        mut f: impl FnMut(usize, ArrayView2<F>),
+    ) -> Result<(), Error> {
+        self.check_inputs(rows)?;
+        rows.check_finite()?;
+        let indices: Vec<usize> = (0..rows.len()).collect();
+        let mut scratch: Scratch<F> = self.scratch(CHUNK_ROWS.min(rows.len()));
+        for chunk in indices.chunks(CHUNK_ROWS) {
+            f(chunk[0], self.predict_layers(layers, rows, chunk, &mut scratch)?);
+        }
+        Ok(())
+    }
+}
+
+/// Makes sure that some row of a whole set counts.
+pub(super) fn check_counts<F: Real>(
+    place: &'static str,
+    loss: &dyn Loss<F>,
+    targets: WeightedTargets<F>,
+) -> Result<(), Error> {
+    let counts = |row| targets.weight(row) > F::zero() && loss.row_weight(targets.targets, row) > 0.0;
+    if (0..targets.len()).any(counts) { Ok(()) } else { Err(Error::NothingCounts { place }) }
+}
