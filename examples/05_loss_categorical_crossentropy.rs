@@ -41,12 +41,12 @@ fn main() -> Result<(), Error> {
     println!("{:.4}\n", loss.gradient(probabilities.view(), soft)?);
 
     println!(
-        "A true class of probability 0: ŷ is clipped to [{CLIP:e}, 1 - {CLIP:e}], so nothing is infinite"
+        "A true class of probability 0: ŷ is clipped to [{CLIP:e}, 1 - {CLIP:e}] in the loss, so nothing is infinite"
     );
     let hopeless = array![[0.0, 1.0]];
     let true_class = Targets::Classes(&[0]);
     println!("  -log {CLIP:e}                    = {:.6}", loss.mean(hopeless.view(), true_class)?);
-    println!("  -1 / {CLIP:e}                    = {:.0}\n", loss.gradient(hopeless.view(), true_class)?);
+    println!("  -1 / ŷ, bounded to stay finite = {:.0e}\n", loss.gradient(hopeless.view(), true_class)?);
 
     println!("Targets that are no targets are an error, not a number");
     if let Err(error) = loss.mean(probabilities.view(), Targets::Classes(&[0, 1, 3])) {

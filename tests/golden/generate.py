@@ -68,12 +68,13 @@ def logits_case(name, logits, kind, labels):
 
 
 def probabilities_case(name, predicted, kind, labels):
-    """c = ŷ clipped to [1e-7, 1 - 1e-7]; losses = -Σ y log c; gradient = -y / c / rows."""
+    """c = ŷ clipped to [1e-7, 1 - 1e-7]; losses = -Σ y log c; gradient = -y / max(ŷ, 2^-996) / rows."""
     fields, y = targets(kind, labels, len(predicted[0]))
     y = exact(y)
     clipped = exact([[min(max(p, 1e-7), 1 - 1e-7) for p in row] for row in predicted])
     losses = weighted_losses(y, [[mp.log(p) for p in row] for row in clipped])
-    gradient = [[-t / p / len(y) for t, p in zip(*rows)] for rows in zip(y, clipped)]
+    bounded = exact([[max(p, 2.0**-996) for p in row] for row in predicted])
+    gradient = [[-t / p / len(y) for t, p in zip(*rows)] for rows in zip(y, bounded)]
     return {"name": name, "probabilities_in": predicted, **fields,
             "losses": nearest(losses), "gradient": nearest(gradient)}
 

@@ -268,6 +268,15 @@ impl<F: Real> OwnedTargets<F> {
         }
     }
 
+    /// Lends all of them.
+    pub fn view(&self) -> Targets<'_, F> {
+        match self {
+            OwnedTargets::Classes(labels) => Targets::Classes(labels),
+            OwnedTargets::Probabilities(rows) => Targets::Probabilities(rows.view()),
+            OwnedTargets::Values(rows) => Targets::Values(rows.view()),
+        }
+    }
+
     /// Copies the targets of the rows `indices` out of `all` and lends them.
     ///
     /// # Panics

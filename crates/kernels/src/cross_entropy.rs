@@ -6,9 +6,25 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 /// chapter 5.
 pub const CLIP: f64 = 1e-7;
 
+/// The probability, clipped. NaN stays NaN.
 #[inline(always)]
 pub(crate) fn clip<F: Real>(probability: F) -> F {
-    probability.max(F::of(CLIP)).min(F::of(1.0 - CLIP))
+    let (low, high) = (F::of(CLIP), F::of(1.0 - CLIP));
+    if probability < low {
+        low
+    } else if probability > high {
+        high
+    } else {
+        probability
+    }
+}
+
+/// The probability that a gradient divides by: 0 and its neighbours become 2²⁶ times the smallest normal number (2⁻¹⁰⁰ in f32,
+/// 2⁻⁹⁹⁶ in f64), so that the quotient, and a weight times it, stay finite.
+#[inline(always)]
+fn divisor<F: Real>(probability: F) -> F {
+    let smallest = F::min_positive_value() * F::of(67_108_864.0);
+    if probability < smallest { smallest } else { probability }
 }
 
 /// What a cross-entropy does to its targets before it compares: with smoothing ε, class weights w and C classes, the target
@@ -152,10 +168,11 @@ pub fn cross_entropy<F: Real>(
     }
 }
 
-/// Of [`cross_entropy()`]: dŷ ← -scale · t / clip(ŷ). Shapes: ŷ and dŷ (rows, classes), targets y one per row.
+/// Of [`cross_entropy()`]: dŷ ← -scale · t / ŷ. Shapes: ŷ and dŷ (rows, classes), targets y one per row.
 ///
-/// `scale` is 1 / (number of samples) for the gradient of the mean. Clipping bounds the gradient: no probability, not
-/// even 0, divides by less than [`CLIP`].
+/// `scale` is 1 / (number of samples) for the gradient of the mean. It is the gradient of the unclipped loss: a clipped
+/// one would be 0 where the model is most wrong. Only below 2⁻¹⁰⁰ (f32) or 2⁻⁹⁹⁶ (f64) ŷ counts as that, so that it stays finite
+/// where ŷ is 0.
 ///
 /// # Panics
 /// If the shapes differ or a class index is out of range.
@@ -173,7 +190,7 @@ pub fn cross_entropy_backward<F: Real>(
     for i in 0..probabilities.nrows() {
         let (probabilities, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
         let target = options.target(&targets, i, probabilities.len());
-        gradient_of_row(target, d, |class| -scale / clip(probabilities[class]));
+        gradient_of_row(target, d, |class| -scale / divisor(probabilities[class]));
     }
 }
 

@@ -6,7 +6,8 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// Categorical cross-entropy of probabilities ŷ: the loss of a row is -Σⱼ yⱼ log ŷⱼ, its gradient -y / ŷ.
 ///
-/// Probabilities are clipped to \[1e-7, 1 - 1e-7\] first, forward and backward. Targets may be class indices, one-hot rows or
+/// Probabilities are clipped to \[1e-7, 1 - 1e-7\] before the logarithm; the gradient is that of the unclipped loss, and finite
+/// where ŷ is 0. Targets may be class indices, one-hot rows or
 /// soft labels. Behind a softmax on its default path it is [`SoftmaxCrossEntropy`] of the logits instead: the same
 /// gradient, cheaper, and exact for every probability. Source: *Neural Networks from Scratch*, chapters 5 and 9 (there
 /// `Loss_CategoricalCrossentropy`).

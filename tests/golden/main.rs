@@ -1,0 +1,16 @@
+//! The kernels, layers, losses, networks, optimisers and schedules against exact values made without this library: each
+//! JSON file by the Python script of its name (golden.json by generate.py).
+//!
+//! `cargo test --test golden -- --nocapture` prints, for each table, how many values were compared, the 99.9th percentile
+//! of their errors and the worst.
+
+#![allow(clippy::unwrap_used)]
+
+mod activations;
+mod chapter;
+mod comparison;
+mod cross_entropy;
+mod json;
+mod losses;
+mod networks;
+mod optimizers;
