@@ -27,8 +27,11 @@ pub enum Targets<'a, F> {
 
 impl<'a, F: Real> Targets<'a, F> {
     /// These targets, each row counting as much as its weight says.
-    pub fn weighted(self, weights: &'a [F]) -> WeightedTargets<'a, F> {
-        WeightedTargets { targets: self, weights: Some(weights) }
+    pub fn weighted<'b>(self, weights: &'b [F]) -> WeightedTargets<'b, F>
+    where
+        'a: 'b,
+    {
+        WeightedTargets { targets: self.reborrow(), weights: Some(weights) }
     }
 
     /// The same targets for a shorter life (a view of an array is not shortened by itself).

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use chainrule_core::{Real, Scaling};
-use chainrule_models::{Classifier, GradientPath, ModelFileError};
+use chainrule_models::{Classifier, GradientPath, LayerSpec, ModelFileError, Network, PenaltySpec};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::fs;
@@ -66,6 +66,58 @@ fn what_is_saved_is_what_is_loaded() {
 }
 
 #[test]
+fn every_kind_of_layer_is_saved() {
+    let block = vec![
+        LayerSpec::Dropout { rate: 0.5, seed: 3 },
+        LayerSpec::Residual { layers: vec![LayerSpec::Linear, LayerSpec::Silu] },
+        LayerSpec::Dense {
+            outputs: 6,
+            bias: false,
+            weight_penalty: PenaltySpec { l1: 0.5, l2: 0.25 },
+            bias_penalty: PenaltySpec::default(),
+            max_norm: Some(2.0),
+        },
+    ];
+    let layers = [
+        LayerSpec::dense(6),
+        LayerSpec::LayerNorm { epsilon: 1e-3 },
+        LayerSpec::Residual { layers: block },
+        LayerSpec::LeakyRelu { slope: 0.1 },
+        LayerSpec::Elu { alpha: 0.5 },
+        LayerSpec::Gelu,
+        LayerSpec::Sigmoid,
+        LayerSpec::Tanh,
+        LayerSpec::Relu,
+        LayerSpec::LogSoftmax,
+    ];
+    let place = Place::new();
+    let classifier = Classifier::<f64>::builder(3, 2).hidden_layers(layers).build().unwrap();
+    classifier.save(place.file()).unwrap();
+    let loaded = Classifier::<f64>::load(place.file()).unwrap();
+    assert_eq!(loaded.architecture(), classifier.architecture());
+    let x = ndarray::array![[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]];
+    assert_eq!(loaded.predict_proba(&x).unwrap(), classifier.predict_proba(&x).unwrap());
+    assert_eq!(loaded.network().penalty(), classifier.network().penalty());
+    assert!(loaded.network().penalty() > 0.0);
+}
+
+#[test]
+fn parameters_of_another_network_change_nothing() {
+    let place = Place::new();
+    Network::<f32>::builder(3).dense(2).build().unwrap().save_parameters(place.file()).unwrap();
+    let mut other = Network::<f32>::builder(3).seed(1).dense(4).build().unwrap();
+    let before = other.parameters().to_vec();
+    let error = other.load_parameters(place.file()).unwrap_err();
+    assert!(matches!(error, ModelFileError::Tensor { .. }), "{error}");
+    let mut without_bias = Network::<f32>::builder(3).dense_without_bias(2).build().unwrap();
+    let error = without_bias.load_parameters(place.file()).unwrap_err();
+    assert!(matches!(error, ModelFileError::Tensors { .. }), "{error}");
+    let mut wide = Network::<f64>::builder(3).dense(2).build().unwrap();
+    assert!(matches!(wide.load_parameters(place.file()), Err(ModelFileError::Tensor { .. })));
+    assert_eq!(other.parameters(), before);
+}
+
+#[test]
 fn saving_replaces_a_file_as_a_whole() {
     let place = Place::new();
     fs::write(place.file(), "old").unwrap();
@@ -116,7 +168,7 @@ fn described(change: impl Fn(&mut serde_json::Value)) -> Vec<u8> {
 fn descriptions_that_lie() {
     use serde_json::{Value, json};
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 10] = [
+    let cases: [(Change, &str); 18] = [
         (|d| d["version"] = json!(2), "expected format version 1, found 2"),
         (
             |d| d["architecture"]["inputs"] = json!(7),
@@ -128,6 +180,23 @@ fn descriptions_that_lie() {
             "tensor layers.0.weight: expected F32",
         ),
         (|d| d["architecture"]["layers"][1]["kind"] = json!("relo"), "unknown variant `relo`"),
+        (
+            |d| d["architecture"]["layers"][1] = json!({"kind": "dropout", "rate": 1.5, "seed": 0}),
+            "dropout rate is 1.5",
+        ),
+        (
+            |d| d["architecture"]["layers"][1] = json!({"kind": "dropout", "rate": 0.5}),
+            "missing field `seed`",
+        ),
+        (|d| d["architecture"]["layers"][1] = json!({"kind": "elu", "alpha": -1.0}), "alpha is -1, expected"),
+        (|d| d["architecture"]["layers"][1] = json!({"kind": "elu", "alfa": 1.0}), "unknown field `alfa`"),
+        (|d| d["architecture"]["layers"][3]["gradient"] = json!("magic"), "unknown variant `magic`"),
+        (|d| d["architecture"]["layers"][0]["max_norm"] = json!(-2.0), "max_norm is -2, expected"),
+        (|d| d["architecture"]["layers"][0]["weight_penalty"] = json!({"l3": 1.0}), "unknown field `l3`"),
+        (
+            |d| d["architecture"]["layers"][1] = json!({"kind": "residual", "layers": [{"kind": "nothing"}]}),
+            "unknown variant `nothing`",
+        ),
         (|d| d["architecture"]["layers"] = json!([]), "expected the tensors [], found"),
         (|d| d["architecture"]["layers"][2] = json!({"kind": "relu"}), "expected the tensors"),
         (|d| d["class_names"] = json!(["one"]), "class names: expected 2, one for each class, found 1"),
