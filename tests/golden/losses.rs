@@ -44,7 +44,7 @@ fn targets<F: Real>(case: &Value) -> OwnedTargets<F> {
 }
 
 /// What the terms of each row's loss, and of each derivative, sum to.
-fn scales<F: Real>(case: &Value, y: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
+fn scales(case: &Value, y: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
     let name = text(case, "loss");
     let (losses, gradient) = (matrix(&case["losses"]).row(0).to_owned(), matrix(&case["gradient"]).abs());
     let rows = y.nrows() as f64;
@@ -119,7 +119,7 @@ fn every_loss() {
                 continue;
             }
             let compared = tables.entry(name).or_insert_with(|| Comparison::new(name, 8.0));
-            let (losses, gradient) = scales::<F>(case, &y);
+            let (losses, gradient) = scales(case, &y);
             let own = targets::<F>(case);
             compared.loss(&*loss::<F>(case), case, "y", &own, &losses, &gradient);
         }

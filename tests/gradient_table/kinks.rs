@@ -6,8 +6,10 @@ use chainrule::models::{Elu, Huber, LeakyRelu, MeanAbsoluteError};
 use chainrule::prelude::*;
 use ndarray::array;
 
-/// Activations with a kink at 0, and their derivatives on its left and right.
-fn kinked() -> [(&'static str, Box<dyn Activation<f64>>, f64, f64); 3] {
+/// An activation with a kink at 0, and its derivatives on the left and on the right.
+type Kinked = (&'static str, Box<dyn Activation<f64>>, f64, f64);
+
+fn kinked() -> [Kinked; 3] {
     [
         ("relu", Box::new(Relu), 0.0, 1.0),
         ("leaky relu", Box::new(LeakyRelu { slope: 0.3 }), 0.3, 1.0),

@@ -10,6 +10,17 @@ use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 ///
 /// Shape: (classes, classes). To look at; the ways back below form it on their own.
 ///
+/// # Where it comes from
+///
+/// With eᵢ = exp(xᵢ) and E = Σₖ eₖ, softmax is sᵢ = eᵢ / E. Since ∂eᵢ/∂xⱼ = δᵢⱼ eᵢ and ∂E/∂xⱼ = eⱼ, the quotient rule gives
+/// 1. ∂sᵢ/∂xⱼ = (δᵢⱼ eᵢ E - eᵢ eⱼ) / E²
+/// 2. = δᵢⱼ eᵢ/E - (eᵢ/E) (eⱼ/E)
+/// 3. = δᵢⱼ sᵢ - sᵢ sⱼ = sᵢ (δᵢⱼ - sⱼ).
+///
+/// It is symmetric, so a gradient dy behind softmax becomes dx = Jᵀ dy = J dy before it; multiplied out,
+/// dxᵢ = sᵢ dyᵢ - sᵢ Σⱼ sⱼ dyⱼ = sᵢ (dyᵢ - ⟨s, dy⟩), which is [`softmax_backward`](crate::softmax_backward). With the gradient of
+/// cross-entropy for dy everything but ŷ - y cancels: see [`softmax_cross_entropy`](crate::softmax_cross_entropy()).
+///
 /// Source: *Neural Networks from Scratch in Python*, chapter 9.
 ///
 /// ```
