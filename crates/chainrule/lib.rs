@@ -33,10 +33,11 @@ pub use chainrule_models as models;
 
 /// What most programs need.
 pub mod prelude {
-    pub use chainrule_core::{Activation, Error, Layer, Loss, Optimizer, Rows, Scaling, Targets};
+    pub use chainrule_core::{Activation, Error, Layer, Loss, Optimizer, Penalty, Rows, Scaling, Targets};
     pub use chainrule_data::DataSet;
     pub use chainrule_models::{
-        Adam, CategoricalCrossEntropy, Classifier, Dense, GradientPath, Network, OptimizerState, Relu,
-        Samples, Sgd, Softmax, SoftmaxCrossEntropy, Training,
+        Accuracy, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, Clipping, Dense,
+        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Relu, Samples, Schedule, Sgd,
+        Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
     };
 }

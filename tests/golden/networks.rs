@@ -81,7 +81,7 @@ fn outputs_loss_and_every_gradient() {
             let golden = number(case, "loss_value");
             compared.number(|| format!("{name}, loss"), mean, golden, golden + 1.0);
             for (i, golden) in numbers(case, "gradient").into_iter().enumerate() {
-                let place = || format!("{name}, gradient of parameter {i}, expected {golden:e}");
+                let place = || format!("{name}, gradient of parameter {i}");
                 compared.number(place, gradient[i], golden, golden.abs() + 1.0);
             }
         }
