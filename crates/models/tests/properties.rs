@@ -199,7 +199,8 @@ proptest! {
         let answers = Array2::from_shape_fn((3, 4), |(i, j)| if labels[i] == j { 1.0_f32 } else { 0.0 });
         let s = Softmax::default().output(x.view());
         let smoothed = || CategoricalCrossEntropy::new().label_smoothing(0.1);
-        let losses: [(Box<dyn Loss<f32>>, &Array2<f32>, bool); 12] = [
+        type Case<'y> = (Box<dyn Loss<f32>>, &'y Array2<f32>, bool);
+        let losses: [Case; 12] = [
             (Box::new(SoftmaxCrossEntropy::new()), &x, true),
             (Box::new(SoftmaxCrossEntropy::new().label_smoothing(0.1)), &x, true),
             (Box::new(CategoricalCrossEntropy::new()), &s, true),
