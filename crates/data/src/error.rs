@@ -47,6 +47,13 @@ pub enum Error {
         classes: usize,
     },
 
+    /// A generator was asked for more samples than memory can hold.
+    #[error("samples: {samples} do not fit in memory")]
+    TooManySamples {
+        /// Samples asked for.
+        samples: usize,
+    },
+
     /// A split would leave the test part without rows. (Of every class it leaves one in the training part.)
     #[error(
         "test_fraction: {test_fraction} of {rows} rows leaves the test part empty, expected at least one row"

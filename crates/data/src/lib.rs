@@ -5,6 +5,7 @@
 //! | [`digits`] | 1,797 handwritten digits, compiled in |
 //! | [`fashion_mnist`] | 70,000 images of clothes, from four files |
 //! | [`spiral`], [`vertical`] | points in the plane, from the book *Neural Networks from Scratch* |
+//! | [`sine`] | numbers and their sine, from the same book |
 //! | [`DataSet::from_bytes`], [`DataSet::from_numbers`] | your own |
 //! | [`read_csv_rows`] | rows without labels, to predict |
 //! | [`read_idx`] | any IDX file of bytes |
@@ -45,4 +46,4 @@ pub use digits::digits;
 pub use error::Error;
 pub use fashion_mnist::{FASHION_MNIST_DIR, fashion_mnist};
 pub use idx::{Idx, read_idx};
-pub use nnfs::{spiral, vertical};
+pub use nnfs::{sine, spiral, vertical};

@@ -1,6 +1,7 @@
 use crate::{DataSet, Description, Error};
-use chainrule_core::{Error as CoreError, Purpose, Random, Scaling};
+use chainrule_core::{Error as CoreError, Purpose, Random, Real, Scaling};
 use ndarray::Array2;
+use std::f64::consts::TAU;
 
 /// Points on as many arms of a spiral as there are classes, (samples_per_class · classes, 2), class after class.
 ///
@@ -53,6 +54,43 @@ pub fn vertical(samples_per_class: usize, classes: usize, seed: u64) -> Result<D
     })
 }
 
+/// One period of the sine, as inputs and values, both (samples, 1): the data of a regression.
+///
+/// Sample i of n: x = i / n, y = sin(2 π x), computed in f64.
+///
+/// There are no labels, so it is two arrays and not a [`DataSet`]; `Targets::Values` takes the second. The source is
+/// `sine_data` of H. Kinsley and D. Kukieła, *Neural Networks from Scratch in Python* (2020).
+///
+/// # Errors
+/// [`Error::TooManySamples`], and `Setting` as [`Error::Core`] for zero samples.
+///
+/// ```
+/// let (x, y) = chainrule_data::sine::<f64>(4)?;
+/// assert_eq!(x, ndarray::array![[0.0], [0.25], [0.5], [0.75]]);
+/// assert!((y[[1, 0]] - 1.0).abs() < 1e-15 && (y[[3, 0]] + 1.0).abs() < 1e-15);
+/// # Ok::<(), chainrule_data::Error>(())
+/// ```
+pub fn sine<F: Real>(samples: usize) -> Result<(Array2<F>, Array2<F>), Error> {
+    check_count("samples", samples)?;
+    let (mut inputs, mut values) = (Vec::<[F; 1]>::new(), Vec::<[F; 1]>::new());
+    let too_many = |_| Error::TooManySamples { samples };
+    inputs.try_reserve_exact(samples).map_err(too_many)?;
+    values.try_reserve_exact(samples).map_err(too_many)?;
+    for sample in 0..samples {
+        let x = sample as f64 / samples as f64;
+        inputs.push([F::of(x)]);
+        values.push([F::of((TAU * x).sin())]);
+    }
+    Ok((Array2::from(inputs), Array2::from(values)))
+}
+
+fn check_count(name: &'static str, count: usize) -> Result<(), Error> {
+    if count == 0 {
+        return Err(CoreError::Setting { name, expected: "at least 1", value: 0.0 }.into());
+    }
+    Ok(())
+}
+
 fn generate(
     name: &str,
     samples_per_class: usize,
@@ -60,11 +98,8 @@ fn generate(
     seed: u64,
     point: impl Fn(usize, usize, Random) -> [f64; 2],
 ) -> Result<DataSet, Error> {
-    for (name, count) in [("samples_per_class", samples_per_class), ("classes", classes)] {
-        if count == 0 {
-            return Err(CoreError::Setting { name, expected: "at least 1", value: 0.0 }.into());
-        }
-    }
+    check_count("samples_per_class", samples_per_class)?;
+    check_count("classes", classes)?;
     let too_many = || Error::TooManyPoints { samples_per_class, classes };
     let rows = samples_per_class.checked_mul(classes).ok_or_else(too_many)?;
     let (mut points, mut labels, mut class_names) = (Vec::<[f32; 2]>::new(), Vec::new(), Vec::new());
@@ -86,7 +121,6 @@ fn generate(
 mod tests {
     use super::*;
     use chainrule_core::Rows;
-    use std::f64::consts::TAU;
 
     fn points(set: &DataSet) -> Array2<f64> {
         let mut points = Array2::zeros((set.len(), 2));
@@ -172,6 +206,32 @@ mod tests {
             assert_eq!(set.class_names(), ["0", "1", "2"]);
             assert_eq!(set.labels(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
         }
+    }
+
+    #[test]
+    fn sine_is_one_period_of_the_book() {
+        fn check<F: Real>() {
+            let (x, y) = sine::<F>(1000).expect("a sine");
+            assert_eq!((x.dim(), y.dim()), ((1000, 1), (1000, 1)));
+            for (i, (x, y)) in x.iter().zip(&y).enumerate() {
+                assert!((x.as_f64() - i as f64 / 1000.0).abs() <= F::epsilon().as_f64());
+                // By the second half's symmetry, sin(2 π x) = -sin(2 π (x - 1/2)).
+                let (sign, i) = if i < 500 { (1.0, i) } else { (-1.0, i - 500) };
+                let expected = sign * (std::f64::consts::PI * i as f64 / 500.0).sin();
+                assert!((y.as_f64() - expected).abs() <= 8.0 * F::epsilon().as_f64(), "{i}: {y}");
+            }
+        }
+        check::<f64>();
+        check::<f32>();
+        let (x, y) = sine::<f64>(1).expect("one sample");
+        assert_eq!((x[[0, 0]], y[[0, 0]]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn sine_names_the_argument_that_is_wrong() {
+        let message = |samples| sine::<f32>(samples).expect_err("an error").to_string();
+        assert_eq!(message(0), "samples is 0, expected at least 1");
+        assert_eq!(message(usize::MAX), format!("samples: {} do not fit in memory", usize::MAX));
     }
 
     #[test]
