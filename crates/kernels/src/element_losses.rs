@@ -24,7 +24,7 @@ fn with_target_row<F: Real, R>(targets: Targets<F>, i: usize, work: impl FnOnce(
 
 #[track_caller]
 #[inline(always)]
-fn mean_of_elements<F: Real>(
+pub(crate) fn mean_of_elements<F: Real>(
     function: &str,
     y: ArrayView2<F>,
     targets: Targets<F>,
@@ -48,7 +48,7 @@ fn mean_of_elements<F: Real>(
 
 #[track_caller]
 #[inline(always)]
-fn mean_of_elements_backward<F: Real>(
+pub(crate) fn mean_of_elements_backward<F: Real>(
     function: &str,
     y: ArrayView2<F>,
     targets: Targets<F>,
@@ -204,94 +204,3 @@ element_loss!(
         if t == one { -sigmoid_of(-x) } else { (if x >= F::zero() { one } else { e }) / (one + e) - t }
     }
 );
-
-/// Focal loss of the sigmoid of logits x against t of 0 or 1, with p the probability σ(±x) given to the right answer:
-/// ℓ = -a (1 - p)^γ log p. The weight a is α for t = 1 and 1 - α for t = 0; 1 without α. For t between 0 and 1, ℓ is the mean
-/// of both by t.
-///
-/// Source: T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
-///
-/// # Panics
-/// If the shapes differ.
-#[track_caller]
-pub fn binary_focal<F: Real>(
-    x: ArrayView2<F>,
-    targets: Targets<F>,
-    gamma: F,
-    alpha: Option<F>,
-    losses: ArrayViewMut1<F>,
-) {
-    let (positive, negative) = focal_weights(alpha);
-    mean_of_elements("binary_focal", x, targets, losses, |x, t| {
-        let of_positive = t * positive * FocalTerm::of_logit(x).loss(gamma);
-        let of_negative = (F::one() - t) * negative * FocalTerm::of_logit(-x).loss(gamma);
-        of_positive + of_negative
-    });
-}
-
-/// Of [`binary_focal`]: with ψ = p ∂/∂p \[-(1 - p)^γ log p\] and dp/dx = ±p (1 - p), ℓ′ = ±a ψ (1 - p).
-///
-/// # Panics
-/// If the shapes differ.
-#[track_caller]
-pub fn binary_focal_backward<F: Real>(
-    x: ArrayView2<F>,
-    targets: Targets<F>,
-    gamma: F,
-    alpha: Option<F>,
-    scale: F,
-    dx: ArrayViewMut2<F>,
-) {
-    let (positive, negative) = focal_weights(alpha);
-    mean_of_elements_backward("binary_focal_backward", x, targets, scale, dx, |x, t| {
-        let (right, wrong) = (FocalTerm::of_logit(x), FocalTerm::of_logit(-x));
-        let of_positive = t * positive * right.slope(gamma) * right.rest;
-        let of_negative = (F::one() - t) * negative * wrong.slope(gamma) * wrong.rest;
-        of_positive - of_negative
-    });
-}
-
-fn focal_weights<F: Real>(alpha: Option<F>) -> (F, F) {
-    alpha.map_or((F::one(), F::one()), |alpha| (alpha, F::one() - alpha))
-}
-
-/// A probability p on its way through the focal loss -(1 - p)^γ log p.
-#[derive(Clone, Copy)]
-pub(crate) struct FocalTerm<F> {
-    /// log p
-    pub(crate) log: F,
-    /// p
-    pub(crate) probability: F,
-    /// 1 - p, not computed as a difference.
-    pub(crate) rest: F,
-}
-
-impl<F: Real> FocalTerm<F> {
-    #[inline(always)]
-    fn of_logit(x: F) -> Self {
-        // log σ(x) = min(x, 0) - log(1 + exp(-|x|))
-        let log = x.min(F::zero()) - (-x.abs()).exp().ln_1p();
-        FocalTerm { log, probability: sigmoid_of(x), rest: sigmoid_of(-x) }
-    }
-
-    /// From log p, which is at most 0.
-    #[inline(always)]
-    pub(crate) fn of_log(log: F) -> Self {
-        FocalTerm { log, probability: log.exp(), rest: -log.exp_m1() }
-    }
-
-    /// -(1 - p)^γ log p
-    #[inline(always)]
-    pub(crate) fn loss(&self, gamma: F) -> F {
-        -self.rest.powf(gamma) * self.log
-    }
-
-    /// ψ = p ∂/∂p \[-(1 - p)^γ log p\] = (1 - p)^γ (γ p log p / (1 - p) - 1)
-    #[inline(always)]
-    pub(crate) fn slope(&self, gamma: F) -> F {
-        // log p / (1 - p) → -1 as p → 1; and p log p → 0 as p → 0, where log p may be infinite.
-        let ratio = if self.rest == F::zero() { -F::one() } else { self.log / self.rest };
-        let term = if self.probability == F::zero() { F::zero() } else { self.probability * ratio };
-        self.rest.powf(gamma) * (gamma * term - F::one())
-    }
-}

@@ -1,5 +1,5 @@
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, clip, gradient_of_row, loss_of_row};
-use crate::element_losses::FocalTerm;
+use crate::focal_term::FocalTerm;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::softmax::{Normalizer, softmax_row};
 use crate::vectorize;

@@ -46,12 +46,14 @@
 
 mod activations;
 mod batched_matmul;
+mod binary_focal;
 pub mod blas;
 mod cross_entropy;
 mod dropout;
 mod element_losses;
 mod fill_rows;
 mod focal;
+mod focal_term;
 mod layer_norm;
 mod log_softmax;
 mod matmul;
@@ -72,12 +74,13 @@ pub use activations::{
     sigmoid_backward, silu, silu_backward, tanh, tanh_backward,
 };
 pub use batched_matmul::{batched_matmul, batched_matmul_shared};
+pub use binary_focal::{binary_focal, binary_focal_backward};
 pub use cross_entropy::{CLIP, CrossEntropyOptions, cross_entropy, cross_entropy_backward};
 pub use dropout::dropout;
 pub use element_losses::{
     absolute_error, absolute_error_backward, binary_cross_entropy, binary_cross_entropy_backward,
-    binary_cross_entropy_on_logits, binary_cross_entropy_on_logits_backward, binary_focal,
-    binary_focal_backward, huber, huber_backward, squared_error, squared_error_backward,
+    binary_cross_entropy_on_logits, binary_cross_entropy_on_logits_backward, huber, huber_backward,
+    squared_error, squared_error_backward,
 };
 pub use fill_rows::fill_rows;
 pub use focal::{focal, focal_backward, focal_on_logits, softmax_focal};
