@@ -1,4 +1,5 @@
 use super::{COLORS, GRID, INK, failed, svg, text};
+use crate::args::Gradient;
 use crate::gradient_paths::{PATHS, Row};
 use anyhow::Result;
 use plotters::coord::Shift;
@@ -103,20 +104,16 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, rows: &[Row], (classes, times): (
         .map_err(failed)
 }
 
-/// From half the time of the slowest path at the largest size down to where it meets the fastest.
+/// From half the time of the Jacobian by rows at the largest size down to the fastest time of any path.
 fn guide(rows: &[Row]) -> Option<[(f64, f64); 2]> {
-    let points = rows.iter().filter_map(|row| Some((row.classes as f64, row.figures()?.ns_per_logit)));
-    let (mut slow, mut fast) = ((0.0, 0.0), f64::INFINITY);
-    for (classes, time) in points {
-        if time > slow.1 {
-            slow = (classes, time);
-        }
-        fast = time.min(fast);
-    }
-    let end = (slow.0, slow.1 / 2.0);
-    let start = (end.0 * fast / end.1, fast);
-    (rows.first()?.classes < rows.last()?.classes && start.0 < end.0 && start.0 >= 1.0)
-        .then_some([start, end])
+    let fastest =
+        rows.iter().filter_map(|row| Some(row.figures()?.ns_per_logit)).fold(f64::INFINITY, f64::min);
+    let last = rows.iter().rfind(|row| row.path == Gradient::Jacobian)?;
+    let end = (last.classes as f64, last.figures()?.ns_per_logit / 2.0);
+    let start = (end.0 * fastest / end.1, fastest);
+    // It must lie within the plot, and there must be a line to compare it with.
+    let least = rows.first()?.classes as f64;
+    (least < end.0 && least <= start.0 && start.0 < end.0).then_some([start, end])
 }
 
 /// The smallest and the largest value, moved apart by a factor.

@@ -1,4 +1,4 @@
-use std::ops::{Add, Div, Mul};
+use std::ops::{Add, Mul};
 
 /// The exact sum of two f64, of which the second is at most half a unit in the last place of the first: 106 bits of
 /// significand.
@@ -27,6 +27,18 @@ impl DoubleDouble {
         Self { high, low: a.mul_add(b, -high) }
     }
 
+    /// x / y by long division, a digit of 53 bits at a time.
+    pub(super) fn divided_by(self, divisor: Self) -> Self {
+        let mut rest = self;
+        let mut digit = || {
+            let digit = rest.high / divisor.high;
+            rest = rest + divisor * Self { high: -digit, low: 0.0 };
+            digit
+        };
+        let (first, second, third) = (digit(), digit(), digit());
+        Self::sum(first, second) + Self { high: third, low: 0.0 }
+    }
+
     /// exp(x) to some 25 digits, for |x| ≤ 20 or so: the Taylor polynomial at x / 512, squared nine times.
     pub(super) fn exp(self) -> Self {
         const SQUARINGS: i32 = 9;
@@ -34,7 +46,7 @@ impl DoubleDouble {
         // A power of 2 divides exactly.
         let part = 2.0_f64.powi(-SQUARINGS);
         let x = Self { high: self.high * part, low: self.low * part };
-        let horner = |sum, n| Self::ONE + x * sum / Self::sum(f64::from(n), 0.0);
+        let horner = |sum, n| Self::ONE + (x * sum).divided_by(Self::sum(f64::from(n), 0.0));
         let exponential = (1..=DEGREE).rev().fold(Self::ONE, horner);
         (0..SQUARINGS).fold(exponential, |e, _| e * e)
     }
@@ -59,22 +71,6 @@ impl Mul for DoubleDouble {
     }
 }
 
-impl Div for DoubleDouble {
-    type Output = Self;
-
-    /// Long division, a digit of 53 bits at a time.
-    fn div(self, other: Self) -> Self {
-        let mut rest = self;
-        let mut digit = || {
-            let digit = rest.high / other.high;
-            rest = rest + other * Self { high: -digit, low: 0.0 };
-            digit
-        };
-        let (first, second, third) = (digit(), digit(), digit());
-        Self::sum(first, second) + Self { high: third, low: 0.0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +92,7 @@ mod tests {
 
     #[test]
     fn divides_back() {
-        let third = DoubleDouble::ONE / DoubleDouble::sum(3.0, 0.0);
+        let third = DoubleDouble::ONE.divided_by(DoubleDouble::sum(3.0, 0.0));
         let one = third + third + third;
         assert!((one.high - 1.0 + one.low).abs() < 1e-31, "{one:?}");
     }

@@ -103,6 +103,6 @@ fn exact_gradient(logits: &[f64], label: usize) -> impl Iterator<Item = DoubleDo
     let total = exponentials.iter().fold(DoubleDouble::ZERO, |sum, &e| sum + e);
     exponentials.into_iter().enumerate().map(move |(class, e)| {
         let y = if class == label { -1.0 } else { 0.0 };
-        e / total + DoubleDouble::sum(y, 0.0)
+        e.divided_by(total) + DoubleDouble::sum(y, 0.0)
     })
 }
