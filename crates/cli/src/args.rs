@@ -155,7 +155,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
-    /// Threads; 0 stands for all cores
+    /// Threads; 0 or `all` stands for all cores
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: usize,
 
@@ -191,7 +191,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
-    /// Threads; 0 stands for all cores
+    /// Threads; 0 or `all` stands for all cores
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: usize,
 
@@ -232,21 +232,46 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrecisionName {
+    /// Single
+    F32,
+    /// Double
+    F64,
+    /// One after the other
+    Both,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   chainrule gradients
   chainrule gradients --classes 1000 --batch 64
-  chainrule gradients --json --out timings
+  chainrule gradients --precision f64 --threads all
+  chainrule gradients --full --json --out timings
 
-Without --classes and --batch it makes a table over several numbers of classes, and a plot of it, gradients.svg.")]
+Without --classes and --batch it makes a table over numbers of classes from 2 to 32,768, and a plot of it,
+gradients.svg. That takes half a minute or so in f32 on one thread, and some minutes with --full. A Jacobian above
+1 GiB is not stored: the table says so.")]
 pub(crate) struct GradientsArgs {
-    /// Rows of logits [default: as many as make about 32,768 logits]
+    /// Rows of logits [default: as many as make about 32,768 logits, and 8 at least]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
 
     /// Classes, at least 2 [default: a table over several; 10 if only --batch is given]
     #[arg(long, value_name = "N", value_parser = at_least_two, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
+
+    /// Number type
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "f32")]
+    pub(crate) precision: PrecisionName,
+
+    /// Threads; 0 or `all` stands for all cores
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads, allow_negative_numbers = true)]
+    pub(crate) threads: usize,
+
+    /// f32 and f64, on one thread and on all cores: all four
+    #[arg(long, conflicts_with_all = ["precision", "threads"])]
+    pub(crate) full: bool,
 
     /// Print one JSON object
     #[arg(long)]
@@ -284,8 +309,11 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 }
 
 fn threads(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(0);
+    }
     let number = text.parse().ok().filter(|&number| number <= MOST_THREADS);
-    number.ok_or_else(|| format!("expected a whole number from 0 (all cores) to {MOST_THREADS}"))
+    number.ok_or_else(|| format!("expected all, or a whole number from 0 (all cores) to {MOST_THREADS}"))
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {
@@ -310,6 +338,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_threads() {
+        assert_eq!(threads("all"), Ok(0));
+        assert_eq!(threads("3"), Ok(3));
+        for text in ["", "-1", "1.5", "ALL", "1025"] {
+            assert!(threads(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

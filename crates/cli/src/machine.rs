@@ -1,8 +1,9 @@
 //! What the program runs on: BLAS, SIMD, threads, memory.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, ensure};
 use chainrule_kernels::{SimdLevel, blas, pool, simd_level};
 use serde::Serialize;
+use std::fs;
 
 /// The BLAS in this process.
 #[derive(Serialize)]
@@ -41,9 +42,26 @@ pub(crate) fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> Result<
 
 /// Makes sure that `bytes` of memory can be had, before something that would abort without them.
 pub(crate) fn check_memory(bytes: u128, what_to_do: &str) -> Result<()> {
-    let room = usize::try_from(bytes).ok().and_then(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).ok());
-    room.ok_or_else(|| {
-        let gibibytes = bytes.div_ceil(1 << 30);
-        anyhow!("this needs about {gibibytes} GiB of memory, more than there is; {what_to_do}")
-    })
+    ensure!(
+        has_memory(bytes),
+        "this needs about {} GiB of memory, more than there is; {what_to_do}",
+        bytes.div_ceil(1 << 30)
+    );
+    Ok(())
+}
+
+/// Whether `bytes` of memory can be had.
+pub(crate) fn has_memory(bytes: u128) -> bool {
+    // Systems that promise more than they have say elsewhere what they have.
+    let promised =
+        usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+    promised && available_memory().is_none_or(|available| bytes <= available)
+}
+
+/// Bytes that a process can have without swapping; known on Linux only.
+fn available_memory() -> Option<u128> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u128 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }

@@ -230,19 +230,81 @@ fn inspect_counts_parameters() {
 #[test]
 fn gradients_compares_four_paths() {
     let place = Place::new();
-    let rows = place.json("gradients --batch 64 --classes 20 --json --out plot");
-    let rows = rows["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 4);
+    let json = place.json("gradients --batch 64 --classes 20 --json --out plot");
+    let rows = json["rows"].as_array().unwrap();
+    let paths: Vec<_> = rows.iter().map(|row| row["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["stored-jacobian", "jacobian", "product", "fused"]);
     for row in rows {
-        assert!(row["largest_error"].as_f64().unwrap() < 1e-6, "{row}");
-        assert!(row["ns_per_logit"].as_f64().unwrap() > 0.0, "{row}");
+        assert_eq!((&row["precision"], &row["threads"]), (&"f32".into(), &1.into()), "{row}");
+        assert_eq!((&row["classes"], &row["batch"]), (&20.into(), &64.into()), "{row}");
+        let number = |name: &str| row[name].as_f64();
+        assert!(number("largest_error").unwrap() < 1e-6, "{row}");
+        let (forward, both) = (number("forward_ns_per_logit").unwrap(), number("ns_per_logit").unwrap());
+        assert!(forward > 0.0 && both > 0.0 && number("times_fused").unwrap() > 0.0, "{row}");
+        match number("backward_ns_per_logit") {
+            Some(backward) => assert!((forward + backward - both).abs() < 1e-9 * both, "{row}"),
+            None => assert_eq!(row["path"], "fused"),
+        }
     }
+    let numbers = rows.iter().map(|row| row["extra_bytes"].as_u64().unwrap() / 4);
+    assert_eq!(numbers.collect::<Vec<_>>(), [2 * 64 * 20 + 20 * 20, 2 * 64 * 20, 2 * 64 * 20, 0]);
+    assert!(json["meaning"]["largest_error"].is_string());
     assert_eq!(place.names("plot"), ["gradients.svg"]);
     let table = place.ok("gradients --batch 64 --classes 20");
-    for path in ["stored Jacobian", "Jacobian by rows", "closed form", "fused"] {
-        assert!(table.contains(path), "{table}");
+    for words in ["f32, 1 thread,", "stored Jacobian", "Jacobian by rows", "closed form", "fused"] {
+        assert!(table.contains(words), "{words:?}: {table}");
     }
     assert_eq!(place.names("."), ["plot"], "a single size draws nothing unless asked to");
+}
+
+/// In f64 every path must be nearer to the exact gradient than f32 could be, whatever the batch is cut into.
+#[test]
+fn gradients_knows_precisions_and_threads() {
+    let place = Place::new();
+    let both =
+        place.json("gradients --batch 300 --classes 40 --precision both --threads 2 --json --out plot");
+    let rows = both["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    for (row, (precision, bytes, exact)) in
+        rows.iter().zip([("f32", 4, 1e-6); 4].into_iter().chain([("f64", 8, 1e-15); 4]))
+    {
+        assert_eq!((&row["precision"], &row["threads"]), (&precision.into(), &2.into()), "{row}");
+        let error = row["largest_error"].as_f64().unwrap();
+        assert!(error < exact && error > 1e-3 * exact, "{row}");
+        if row["path"] == "stored-jacobian" {
+            // A Jacobian for each thread.
+            assert_eq!(row["extra_bytes"].as_u64().unwrap(), bytes * (2 * 300 * 40 + 2 * 40 * 40), "{row}");
+        }
+    }
+    let plot = fs::read_to_string(place.path("plot/gradients.svg")).unwrap();
+    assert!(plot.contains("f32, 2 threads") && plot.contains("f64, 2 threads"));
+
+    let full = place.json("gradients --batch 8 --classes 4 --full --json");
+    let cores =
+        place.json("gradients --batch 8 --classes 4 --threads all --json")["rows"][0]["threads"].clone();
+    let settings = full["rows"].as_array().unwrap().iter().map(|row| (&row["precision"], &row["threads"]));
+    let mut settings: Vec<_> = settings.map(|(p, t)| (p.as_str().unwrap(), t.as_u64().unwrap())).collect();
+    settings.dedup();
+    let mut expected =
+        vec![("f32", 1), ("f32", cores.as_u64().unwrap()), ("f64", 1), ("f64", cores.as_u64().unwrap())];
+    expected.dedup();
+    assert_eq!(settings, expected);
+}
+
+/// 17,000² numbers of 4 bytes are more than a gibibyte.
+#[test]
+fn gradients_says_which_jacobian_it_did_not_store() {
+    let place = Place::new();
+    let json = place.json("gradients --batch 1 --classes 17000 --json");
+    let stored = &json["rows"][0];
+    assert_eq!(stored["path"], "stored-jacobian");
+    assert!(stored["left_out"].as_str().unwrap().contains("1.1 GiB a thread"), "{stored}");
+    assert_eq!(stored["extra_bytes"].as_u64().unwrap(), 4 * (2 * 17_000 + 17_000 * 17_000));
+    assert!(stored["ns_per_logit"].is_null() && stored["largest_error"].is_null());
+    assert!(json["rows"][1]["ns_per_logit"].is_f64() && json["rows"][1]["left_out"].is_null());
+    let table = place.ok("gradients --batch 1 --classes 17000 --out plot");
+    assert!(table.contains("left out: its matrix takes 1.1 GiB a thread"), "{table}");
+    assert_eq!(place.names("plot"), ["gradients.svg"]);
 }
 
 #[test]
@@ -313,6 +375,13 @@ fn mistakes_are_one_line_and_exit_code_two() {
         ("gradients --classes 2 --batch 2 --out text".into(), &["text"]),
         ("gradients --classes 0".into(), &["--classes"]),
         ("gradients --batch 0".into(), &["--batch"]),
+        ("gradients --classes 200000 --batch 1".into(), &["--classes 200000", "fewer"]),
+        ("gradients --batch 1000000000".into(), &["--batch 1000000000", "fewer"]),
+        ("gradients --precision f16".into(), &["--precision", "f16", "f32, f64, both"]),
+        ("gradients --threads some".into(), &["--threads", "all", "1024"]),
+        ("gradients --threads -1".into(), &["--threads"]),
+        ("gradients --full --threads 2".into(), &["--full", "--threads"]),
+        ("gradients --full --precision f64".into(), &["--full", "--precision"]),
         ("fly".into(), &["fly"]),
     ];
     let before = place.names(".");
