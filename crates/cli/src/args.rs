@@ -250,7 +250,7 @@ pub(crate) enum PrecisionName {
   chainrule gradients --full --json --out timings
 
 Without --classes and --batch it makes a table over numbers of classes from 2 to 32,768, and a plot of it,
-gradients.svg. That takes half a minute or so in f32 on one thread, and some minutes with --full. A Jacobian above
+gradients.svg. That takes some 20 seconds in f32 on one thread, and a minute or two with --full. A Jacobian above
 1 GiB is not stored: the table says so.")]
 pub(crate) struct GradientsArgs {
     /// Rows of logits [default: as many as make about 32,768 logits, and 8 at least]

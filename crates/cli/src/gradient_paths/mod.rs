@@ -16,7 +16,7 @@ pub(crate) const PATHS: [Gradient; 4] =
     [Gradient::StoredJacobian, Gradient::Jacobian, Gradient::Product, Gradient::Fused];
 
 /// A Jacobian above it is not stored.
-pub(crate) const LARGEST_JACOBIAN: u128 = 1 << 30;
+const LARGEST_JACOBIAN: u128 = 1 << 30;
 
 /// Logits of a tile, about: enough work for waking a thread to be worth it.
 const TILE: usize = 4096;
