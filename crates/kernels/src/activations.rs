@@ -2,6 +2,7 @@
 //!
 //! Every backward multiplies dy with the derivative at x; at a kink it is the derivative from the left, as in PyTorch.
 
+use crate::exp::exp;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
@@ -96,7 +97,7 @@ pub fn elu<F: Real>(alpha: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn elu_backward<F: Real>(alpha: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("elu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { alpha * x.exp() * dy });
+    map_backward("elu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { alpha * exp(x) * dy });
 }
 
 /// y ← σ(x) = 1 / (1 + exp(-x)), the logistic sigmoid. No exponential of it overflows.
@@ -120,7 +121,7 @@ pub fn sigmoid_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayV
 /// σ(x), by exp(-|x|), which is at most 1.
 #[inline(always)]
 pub(crate) fn sigmoid_of<F: Real>(x: F) -> F {
-    let e = (-x.abs()).exp();
+    let e = exp(-x.abs());
     let numerator = if x >= F::zero() { F::one() } else { e };
     numerator / (F::one() + e)
 }
@@ -128,7 +129,7 @@ pub(crate) fn sigmoid_of<F: Real>(x: F) -> F {
 /// σ(x) σ(-x)
 #[inline(always)]
 pub(crate) fn sigmoid_slope<F: Real>(x: F) -> F {
-    let e = (-x.abs()).exp();
+    let e = exp(-x.abs());
     let one_plus = F::one() + e;
     e / (one_plus * one_plus)
 }
@@ -190,7 +191,7 @@ pub fn gelu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
     const DENSITY_AT_0: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 / 2.0;
     map_backward("gelu_backward", x, dy, dx, |x, dy| {
         let wide = x.as_f64();
-        let density = DENSITY_AT_0 * (-0.5 * wide * wide).exp();
+        let density = DENSITY_AT_0 * exp(-0.5 * wide * wide);
         F::of(normal_cdf(x) + wide * density) * dy
     });
 }

@@ -1,7 +1,7 @@
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, clip, gradient_of_row, loss_of_row};
 use crate::focal_term::FocalTerm;
 use crate::rows::{assert_same_shape, row, row_mut};
-use crate::softmax::{Normalizer, softmax_row};
+use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -82,30 +82,35 @@ pub fn softmax_focal<F: Real>(
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..logits.nrows() {
-                let (x, d) = (row(&logits, i), row_mut(&mut dlogits, i));
-                let target = options.target(&targets, i, x.len());
-                let normalizer = softmax_row(x, d);
-                let term = |class: usize| term_of_logit(x[class], &normalizer);
-                losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
-                match target {
-                    Target::Ignored => d.fill(F::zero()),
-                    Target::Class { label, weight } => {
-                        let slope = weight * term(label).slope(gamma);
-                        d.iter_mut().for_each(|d| *d *= -scale * slope);
-                        d[label] = scale * slope * term(label).rest;
+            for_each_exponential_row(
+                &logits,
+                &mut dlogits,
+                #[inline(always)]
+                |i, x, d, normalizer| {
+                    let target = options.target(&targets, i, x.len());
+                    let normalize = F::one() / normalizer.sum;
+                    d.iter_mut().for_each(|d| *d *= normalize);
+                    let term = |class: usize| term_of_logit(x[class], &normalizer);
+                    losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
+                    match target {
+                        Target::Ignored => d.fill(F::zero()),
+                        Target::Class { label, weight } => {
+                            let slope = weight * term(label).slope(gamma);
+                            d.iter_mut().for_each(|d| *d *= -scale * slope);
+                            d[label] = scale * slope * term(label).rest;
+                        }
+                        Target::Spread(spread) => {
+                            let slope = |class: usize| match spread.at(class) {
+                                t if t == F::zero() => t,
+                                t => t * term(class).slope(gamma),
+                            };
+                            let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
+                            let classes = d.iter_mut().enumerate();
+                            classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
+                        }
                     }
-                    Target::Spread(spread) => {
-                        let slope = |class: usize| match spread.at(class) {
-                            t if t == F::zero() => t,
-                            t => t * term(class).slope(gamma),
-                        };
-                        let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
-                        let classes = d.iter_mut().enumerate();
-                        classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
-                    }
-                }
-            }
+                },
+            );
         },
     );
 }
@@ -123,15 +128,13 @@ pub fn focal_on_logits<F: Real>(
     mut losses: ArrayViewMut1<F>,
 ) {
     assert_fit("focal_on_logits", logits.dim(), targets, options, losses.len());
-    for i in 0..logits.nrows() {
-        let x = row(&logits, i);
-        let normalizer = Normalizer::of_row(x);
+    for_each_normalizer(&logits, |i, x, normalizer| {
         let target = options.target(&targets, i, x.len());
         losses[i] = loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(gamma));
-    }
+    });
 }
 
 #[inline(always)]
 fn term_of_logit<F: Real>(x: F, normalizer: &Normalizer<F>) -> FocalTerm<F> {
-    FocalTerm::of_log((x - normalizer.max) - normalizer.log_sum())
+    FocalTerm::of_log((x - normalizer.max) - normalizer.log_sum)
 }

@@ -51,11 +51,14 @@ pub mod blas;
 mod cross_entropy;
 mod dropout;
 mod element_losses;
+mod exp;
+mod few_classes;
 mod fill_rows;
 mod focal;
 mod focal_term;
 mod layer_norm;
 mod log_softmax;
+mod many_classes;
 mod matmul;
 #[cfg(feature = "blas")]
 mod orthogonal;

@@ -1,7 +1,8 @@
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit, gradient_of_row, loss_of_row};
+use crate::exp::exp;
 use crate::reductions::sum;
 use crate::rows::{assert_same_shape, row, row_mut};
-use crate::softmax::Normalizer;
+use crate::softmax::for_each_normalizer;
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -16,10 +17,11 @@ pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..x.nrows() {
-                let normalizer = Normalizer::of_row(row(&x, i));
-                y[i] = normalizer.max + normalizer.log_sum();
-            }
+            for_each_normalizer(
+                &x,
+                #[inline(always)]
+                |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
+            );
         },
     );
 }
@@ -36,14 +38,15 @@ pub fn log_softmax<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..x.nrows() {
-                let x = row(&x, i);
-                let normalizer = Normalizer::of_row(x);
-                let log_sum = normalizer.log_sum();
-                for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
-                    *y = (x - normalizer.max) - log_sum;
-                }
-            }
+            for_each_normalizer(
+                &x,
+                #[inline(always)]
+                |i, x, normalizer| {
+                    for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
+                        *y = (x - normalizer.max) - normalizer.log_sum;
+                    }
+                },
+            );
         },
     );
 }
@@ -65,7 +68,7 @@ pub fn log_softmax_backward<F: Real>(y: ArrayView2<F>, dy: ArrayView2<F>, mut dx
                 let (y, dy) = (row(&y, i), row(&dy, i));
                 let total = sum(dy);
                 for ((dx, &y), &dy) in row_mut(&mut dx, i).iter_mut().zip(y).zip(dy) {
-                    *dx = dy - y.exp() * total;
+                    *dx = dy - exp(y) * total;
                 }
             }
         },

@@ -46,11 +46,11 @@ pub fn argmax<F: Real>(values: ArrayView1<F>) -> usize {
 
 /// Partial results of a reduction: as many as fill the widest registers, so that it is the same sum at every level of
 /// SIMD, and a more exact one than term after term.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Terms that one partial result takes before they all go into a total in f64: few enough for the roundings of f32 to
 /// stay below one unit in the last place of a sum of any length.
-const BLOCK: usize = 16 * LANES;
+pub(crate) const BLOCK: usize = 16 * LANES;
 
 /// Σ f(xᵢ, yᵢ), in [`LANES`] interleaved sums that are then added pairwise, block by block.
 #[inline(always)]
@@ -58,8 +58,12 @@ pub(crate) fn sum_of<F: Real>(x: &[F], y: &[F], f: impl Fn(F, F) -> F) -> F {
     if x.len() <= BLOCK {
         return sum_of_block(x, y, &f);
     }
-    let blocks = x.chunks(BLOCK).zip(y.chunks(BLOCK));
-    F::of(blocks.map(|(x, y)| sum_of_block(x, y, &f).as_f64()).sum())
+    // A plain loop: what an iterator calls may be compiled on its own, without the registers that `vectorize` is for.
+    let mut total = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
+        total += sum_of_block(x, y, &f).as_f64();
+    }
+    F::of(total)
 }
 
 #[inline(always)]
@@ -72,9 +76,20 @@ fn sum_of_block<F: Real>(x: &[F], y: &[F], f: &impl Fn(F, F) -> F) -> F {
             lanes[lane] += f(x[lane], y[lane]);
         }
     }
-    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *lane += f(x, y);
+    // The lanes stay in registers only if no index into them is computed.
+    let mut rest = [F::zero(); LANES];
+    for (rest, (&x, &y)) in rest.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *rest = f(x, y);
     }
+    for lane in 0..LANES {
+        lanes[lane] += rest[lane];
+    }
+    add_pairwise(lanes)
+}
+
+/// The sum of the lanes, each half added to the other.
+#[inline(always)]
+pub(crate) fn add_pairwise<F: Real>(mut lanes: [F; LANES]) -> F {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -100,6 +115,8 @@ pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> F {
 /// The largest value; -∞ of none. NaN is passed over.
 #[inline(always)]
 pub(crate) fn max<F: Real>(x: &[F]) -> F {
+    // The order does not matter here: so many lanes that one step need not wait for the last.
+    const LANES: usize = 32;
     let mut lanes = [F::neg_infinity(); LANES];
     let chunks = x.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -109,7 +126,11 @@ pub(crate) fn max<F: Real>(x: &[F]) -> F {
             lanes[lane] = larger(lanes[lane], x[lane]);
         }
     }
-    lanes.iter().chain(rest).fold(F::neg_infinity(), |a, &b| larger(a, b))
+    let mut largest = F::neg_infinity();
+    for &lane in lanes.iter().chain(rest) {
+        largest = larger(largest, lane);
+    }
+    largest
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-use crate::reductions::{dot, max, sum_of};
+use crate::exp::ln_1p;
+use crate::few_classes::{FEW, for_each_row_of_few};
+use crate::many_classes::{exponentials, normalizer};
+use crate::reductions::dot;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
@@ -17,74 +20,83 @@ pub fn softmax<F: Real>(x: ArrayView2<F>, mut s: ArrayViewMut2<F>) {
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..x.nrows() {
-                softmax_row(row(&x, i), row_mut(&mut s, i));
-            }
+            for_each_exponential_row(
+                &x,
+                &mut s,
+                #[inline(always)]
+                |_, _, s, normalizer| {
+                    let factor = F::one() / normalizer.sum;
+                    for s in s {
+                        *s *= factor;
+                    }
+                },
+            );
         },
     );
 }
 
 /// What the exponentials of one row sum to.
+#[derive(Clone, Copy)]
 pub(crate) struct Normalizer<F> {
     /// The largest logit.
     pub(crate) max: F,
-    /// Σⱼ exp(xⱼ - max) - 1. Without the largest term, which is exactly 1, a small rest is not rounded away.
-    excess: F,
+    /// Σⱼ exp(xⱼ - max)
+    pub(crate) sum: F,
+    /// log Σⱼ exp(xⱼ - max), exact also where it is tiny.
+    pub(crate) log_sum: F,
 }
 
 impl<F: Real> Normalizer<F> {
-    /// Of logits x and numbers e, of which `exponential` makes exp(x - max).
+    /// Of the largest logit, and Σⱼ exp(xⱼ - max) - 1.
     #[inline(always)]
-    fn new(x: &[F], max: F, e: &[F], exponential: impl Fn(F) -> F) -> Self {
-        let below = sum_of(x, e, |x, e| if x == max { F::zero() } else { exponential(e) });
-        let largest = sum_of(x, x, |x, _| if x == max { F::one() } else { F::zero() });
-        // With NaN among them no logit need be the largest; `below` is NaN then.
-        Normalizer { max, excess: below + (largest - F::one()) }
-    }
-
-    /// The normalizer of a row, without keeping its exponentials.
-    #[inline(always)]
-    pub(crate) fn of_row(x: &[F]) -> Self {
-        let max = max(x);
-        Self::new(x, max, x, |x| shifted_exp(x, max))
-    }
-
-    /// log Σⱼ exp(xⱼ - max), exact also where it is tiny.
-    #[inline(always)]
-    pub(crate) fn log_sum(&self) -> F {
-        self.excess.ln_1p()
-    }
-
-    /// Σⱼ exp(xⱼ - max)
-    #[inline(always)]
-    pub(crate) fn sum(&self) -> F {
-        F::one() + self.excess
+    pub(crate) fn new(max: F, excess: F) -> Self {
+        Normalizer { max, sum: F::one() + excess, log_sum: ln_1p(excess) }
     }
 }
 
-/// exp(x - max) for x ≤ max, with what the subtraction rounds away: exp would carry an error of half a unit in the last
-/// place of x - max on as |x - max| / 2 units of the result.
+/// Writes exp(x - max) of each row into the row of `e`, and calls `each` with the row's number, its logits, that, and the
+/// normalizer.
 #[inline(always)]
-pub(crate) fn shifted_exp<F: Real>(x: F, max: F) -> F {
-    let difference = x - max;
-    let negated_max = difference - x;
-    let lost = (x - (difference - negated_max)) - (max + negated_max);
-    let e = difference.exp();
-    // Where e is 0 the difference may be infinite, and `lost` NaN.
-    if e == F::zero() { e } else { e + e * lost }
+pub(crate) fn for_each_exponential_row<F: Real>(
+    x: &ArrayView2<F>,
+    e: &mut ArrayViewMut2<F>,
+    mut each: impl FnMut(usize, &[F], &mut [F], Normalizer<F>),
+) {
+    if x.ncols() <= FEW {
+        return for_each_row_of_few(
+            x,
+            #[inline(always)]
+            |i, x, exponentials, normalizer| {
+                let e = row_mut(e, i);
+                exponentials.write_to(e);
+                each(i, x, e, normalizer);
+            },
+        );
+    }
+    for i in 0..x.nrows() {
+        let (x, e) = (row(x, i), row_mut(e, i));
+        let normalizer = exponentials(x, e);
+        each(i, x, e, normalizer);
+    }
 }
 
-/// s ← softmax(x) of one row.
+/// Calls `each` with the number of each row, its logits and their normalizer.
 #[inline(always)]
-pub(crate) fn softmax_row<F: Real>(x: &[F], s: &mut [F]) -> Normalizer<F> {
-    let max = max(x);
-    for (s, &x) in s.iter_mut().zip(x) {
-        *s = shifted_exp(x, max);
+pub(crate) fn for_each_normalizer<F: Real>(
+    x: &ArrayView2<F>,
+    mut each: impl FnMut(usize, &[F], Normalizer<F>),
+) {
+    if x.ncols() <= FEW {
+        return for_each_row_of_few(
+            x,
+            #[inline(always)]
+            |i, x, _, normalizer| each(i, x, normalizer),
+        );
     }
-    let normalizer = Normalizer::new(x, max, s, |e| e);
-    let factor = F::one() / normalizer.sum();
-    s.iter_mut().for_each(|s| *s *= factor);
-    normalizer
+    for i in 0..x.nrows() {
+        let x = row(x, i);
+        each(i, x, normalizer(x));
+    }
 }
 
 /// Of [`softmax`], in closed form: dx ← s ⊙ (dy - ⟨s, dy⟩), row by row. Shapes: all (rows, classes).

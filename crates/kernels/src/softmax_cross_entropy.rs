@@ -1,6 +1,6 @@
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
-use crate::rows::{assert_same_shape, row, row_mut};
-use crate::softmax::{Normalizer, softmax_row};
+use crate::rows::assert_same_shape;
+use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -24,11 +24,14 @@ pub fn cross_entropy_on_logits<F: Real>(
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..logits.nrows() {
-                let logits = row(&logits, i);
-                let target = options.target(&targets, i, logits.len());
-                losses[i] = loss_of_logits(logits, target, &Normalizer::of_row(logits));
-            }
+            for_each_normalizer(
+                &logits,
+                #[inline(always)]
+                |i, logits, normalizer| {
+                    let target = options.target(&targets, i, logits.len());
+                    losses[i] = loss_of_logits(logits, target, &normalizer);
+                },
+            );
         },
     );
 }
@@ -80,25 +83,34 @@ pub fn softmax_cross_entropy<F: Real>(
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..logits.nrows() {
-                let (logits, d) = (row(&logits, i), row_mut(&mut dlogits, i));
-                let target = options.target(&targets, i, logits.len());
-                let normalizer = softmax_row(logits, d);
-                losses[i] = loss_of_logits(logits, target, &normalizer);
-                match target {
-                    Target::Ignored => d.fill(F::zero()),
-                    Target::Class { label, weight } => {
-                        d[label] -= F::one();
-                        let factor = weight * scale;
-                        d.iter_mut().for_each(|d| *d *= factor);
+            for_each_exponential_row(
+                &logits,
+                &mut dlogits,
+                #[inline(always)]
+                |i, logits, d, normalizer| {
+                    let target = options.target(&targets, i, logits.len());
+                    losses[i] = loss_of_logits(logits, target, &normalizer);
+                    let normalize = F::one() / normalizer.sum;
+                    match target {
+                        Target::Ignored => d.fill(F::zero()),
+                        Target::Class { label, weight } => {
+                            let factor = weight * scale;
+                            let of_label = (d[label] * normalize - F::one()) * factor;
+                            for d in d.iter_mut() {
+                                *d = *d * normalize * factor;
+                            }
+                            d[label] = of_label;
+                        }
+                        Target::Spread(spread) => {
+                            let total = spread.sum(d.len());
+                            let classes = d.iter_mut().enumerate();
+                            classes.for_each(|(class, d)| {
+                                *d = (*d * normalize * total - spread.at(class)) * scale
+                            });
+                        }
                     }
-                    Target::Spread(spread) => {
-                        let total = spread.sum(d.len());
-                        let classes = d.iter_mut().enumerate();
-                        classes.for_each(|(class, d)| *d = (*d * total - spread.at(class)) * scale);
-                    }
-                }
-            }
+                },
+            );
         },
     );
 }
@@ -106,6 +118,5 @@ pub fn softmax_cross_entropy<F: Real>(
 /// Σⱼ tⱼ (log Σₖ exp(xₖ - max) - (xⱼ - max))
 #[inline(always)]
 fn loss_of_logits<F: Real>(logits: &[F], target: Target<F>, normalizer: &Normalizer<F>) -> F {
-    let log_sum = normalizer.log_sum();
-    loss_of_row(target, logits.len(), |class| log_sum - (logits[class] - normalizer.max))
+    loss_of_row(target, logits.len(), |class| normalizer.log_sum - (logits[class] - normalizer.max))
 }
