@@ -35,3 +35,50 @@ pub fn dropout<F: Real>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chainrule_core::Purpose;
+    use ndarray::{Array2, Axis};
+
+    fn dropped(rate: f64, rows: usize, width: usize) -> Array2<f64> {
+        let x = Array2::ones((rows, width));
+        let mut y = Array2::from_elem(x.dim(), f64::NAN);
+        dropout(rate, Random::new(3, Purpose::Dropout, 1), 0, x.view(), y.view_mut());
+        y
+    }
+
+    #[test]
+    fn drops_the_share_that_was_asked_for() {
+        for rate in [0.0, 0.1, 0.3, 0.9] {
+            let y = dropped(rate, 200, 101);
+            let kept = 1.0 / (1.0 - rate);
+            assert!(y.iter().all(|&y| y == 0.0 || y == kept));
+            let share = y.iter().filter(|&&y| y == 0.0).count() as f64 / y.len() as f64;
+            // Five standard errors of a share of 20,200 draws.
+            assert!(
+                (share - rate).abs() <= 5.0 * (rate * (1.0 - rate) / y.len() as f64).sqrt(),
+                "{rate}: {share}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_are_drawn_apart_and_a_tile_draws_what_the_batch_would() {
+        let y = dropped(0.5, 40, 37);
+        for shift in 1..40 {
+            for (row, other) in y.outer_iter().zip(y.outer_iter().skip(shift)) {
+                // Rows that share draws at an offset of a few columns would agree in runs.
+                for offset in [0, 4, 8, 12, 16, 20] {
+                    let pairs = row.iter().skip(offset).zip(other);
+                    assert!(pairs.clone().any(|(a, b)| a != b), "shift {shift}, offset {offset}");
+                }
+            }
+        }
+        let x = Array2::ones((7, 37));
+        let mut tile = x.clone();
+        dropout(0.5, Random::new(3, Purpose::Dropout, 1), 20, x.view(), tile.view_mut());
+        assert_eq!(tile, y.slice_axis(Axis(0), (20..27).into()));
+    }
+}

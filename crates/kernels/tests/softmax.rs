@@ -160,3 +160,17 @@ fn shapes_that_differ_panic() {
     let (s, dy) = (Array2::<f32>::zeros((2, 3)), Array2::zeros((2, 4)));
     softmax_backward(s.view(), dy.view(), Array2::zeros((2, 3)).view_mut());
 }
+
+/// A class of weight 0 costs nothing, also where its loss is infinite.
+#[test]
+fn a_class_that_does_not_count_costs_nothing() {
+    let logits = array![[-3e38_f32, 3e38]];
+    let weights = [0.0, 1.0];
+    let options =
+        chainrule_kernels::CrossEntropyOptions { class_weights: Some(&weights), ..Default::default() };
+    let (mut losses, mut d) = (Array1::from_elem(1, f32::NAN), Array2::from_elem((1, 2), f32::NAN));
+    let targets = Targets::Classes(&[0]);
+    softmax_cross_entropy(logits.view(), targets, options, 1.0, losses.view_mut(), d.view_mut());
+    assert_eq!(losses[0], 0.0);
+    assert_eq!(d, array![[0.0, 0.0]]);
+}
