@@ -76,7 +76,7 @@ mod tests {
                 }
             }
         }
-        let x = Array2::ones((7, 37));
+        let x = Array2::<f64>::ones((7, 37));
         let mut tile = x.clone();
         dropout(0.5, Random::new(3, Purpose::Dropout, 1), 20, x.view(), tile.view_mut());
         assert_eq!(tile, y.slice_axis(Axis(0), (20..27).into()));
