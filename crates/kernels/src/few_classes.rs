@@ -50,9 +50,9 @@ pub(crate) fn for_each_row_of_few<F: Real>(
             }
         }
         let normalizers = exponentials(logits, e);
-        for sample in 0..count {
+        for (sample, normalizer) in normalizers.into_iter().take(count).enumerate() {
             let exponentials = Exponentials { block: e, sample };
-            each(start + sample, row(x, start + sample), exponentials, normalizers[sample]);
+            each(start + sample, row(x, start + sample), exponentials, normalizer);
         }
     }
 }
