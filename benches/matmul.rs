@@ -1,38 +1,72 @@
-//! Matrix products at the shapes of training, through BLAS on one thread: floating-point operations a second.
+//! Matrix products at the shapes of training, through BLAS on one thread: floating-point operations a second, beside those of
+//! a large square.
 //!
 //! `cargo bench --bench matmul`
 
-use chainrule::core::{Purpose, Random};
+use chainrule::core::{Purpose, Random, Real};
 use chainrule::kernels::{batched_matmul, matmul};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, ArrayView2};
+use std::time::Duration;
 
-fn random(rows: usize, columns: usize) -> Array2<f32> {
+fn random<F: Real>(rows: usize, columns: usize) -> Array2<F> {
     let random = Random::new(0, Purpose::Generate, 0);
-    Array2::from_shape_fn((rows, columns), |(i, j)| random.uniform((i * columns + j) as u64) as f32 - 0.5)
+    Array2::from_shape_fn((rows, columns), |(i, j)| F::of(random.uniform((i * columns + j) as u64) - 0.5))
 }
 
-/// (m, n, k), and what it is.
-const SHAPES: [(usize, usize, usize, &str); 5] = [
-    (64, 128, 784, "tile forward"),
-    (64, 128, 128, "tile forward, hidden"),
-    (112, 128, 128, "block gradient"),
-    (128, 10, 128, "logits"),
-    (1024, 1024, 1024, "large square"),
+/// Which of A and B lies transposed in memory.
+#[derive(Clone, Copy, Debug)]
+enum Transposed {
+    Neither,
+    A,
+    B,
+}
+use Transposed::{A, B, Neither};
+
+/// What it is, then (m, n, k): C is (m, n).
+const SHAPES: [(&str, [usize; 3], Transposed); 19] = [
+    ("large square", [2048, 2048, 2048], Neither),
+    ("forward", [64, 128, 784], Neither),
+    ("forward", [16, 128, 784], Neither),
+    ("forward", [64, 128, 128], Neither),
+    ("forward", [64, 1024, 784], Neither),
+    ("forward", [64, 1024, 1024], Neither),
+    ("forward", [64, 300, 100], Neither),
+    ("logits", [64, 10, 128], Neither),
+    ("logits", [64, 10, 1024], Neither),
+    ("back to the inputs", [64, 128, 128], B),
+    ("back to the inputs", [16, 128, 128], B),
+    ("back to the inputs", [64, 1024, 1024], B),
+    ("back to the inputs", [64, 300, 100], B),
+    ("back to the inputs", [64, 128, 10], B),
+    ("back to the parameters", [120, 128, 128], A),
+    ("back to the parameters", [120, 128, 32], A),
+    ("back to the parameters", [24, 1024, 128], A),
+    ("back to the parameters", [60, 300, 4096], A),
+    ("back to the parameters", [128, 10, 128], A),
 ];
 
-fn products(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("matmul");
-    for (m, n, k, name) in SHAPES {
-        let (a, b, mut c) = (random(m, k), random(k, n), random(m, n));
-        let at = random(k, m);
+fn products<F: Real>(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group(format!("matmul, {}", F::NAME));
+    group.sample_size(20);
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
+    for (name, [m, n, k], transposed) in SHAPES {
+        let stored =
+            |rows, columns, turned| if turned { random::<F>(columns, rows) } else { random(rows, columns) };
+        let (a_turned, b_turned) = (matches!(transposed, A), matches!(transposed, B));
+        let (a, b, mut c) = (stored(m, k, a_turned), stored(k, n, b_turned), random(m, n));
+        fn view<F>(matrix: &Array2<F>, turned: bool) -> ArrayView2<'_, F> {
+            if turned { matrix.t() } else { matrix.view() }
+        }
         group.throughput(Throughput::Elements(2 * (m * n * k) as u64));
-        group.bench_function(BenchmarkId::new(name, format!("{m}×{n}×{k}")), |bencher| {
-            bencher.iter(|| matmul(1.0, a.view(), b.view(), 0.0, c.view_mut()));
-        });
-        group.bench_function(BenchmarkId::new(name, format!("{m}×{n}×{k}, A transposed")), |bencher| {
-            bencher.iter(|| matmul(1.0, at.t(), b.view(), 0.0, c.view_mut()));
-        });
+        group.bench_function(
+            BenchmarkId::new(name, format!("{m}×{n}×{k}, transposed: {transposed:?}")),
+            |bencher| {
+                bencher.iter(|| {
+                    matmul(F::one(), view(&a, a_turned), view(&b, b_turned), F::zero(), c.view_mut())
+                });
+            },
+        );
     }
     group.finish();
 }
@@ -51,5 +85,5 @@ fn batches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, products, batches);
+criterion_group!(benches, products::<f32>, products::<f64>, batches);
 criterion_main!(benches);

@@ -25,9 +25,11 @@ pub fn calls() -> u64 {
 }
 
 #[cfg(feature = "blas")]
+pub(crate) use openblas::count_product;
+#[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemv, use_one_thread};
+pub(crate) use openblas::{Operand, gemm, gemv, has_small_kernels, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -36,8 +38,8 @@ mod openblas {
     use chainrule_core::{Precision, Real};
     use openblas_src as _;
     use std::ffi::{CStr, c_char, c_int};
-    use std::sync::Once;
     use std::sync::atomic::Ordering;
+    use std::sync::{Once, OnceLock};
 
     unsafe extern "C" {
         fn openblas_set_num_threads(threads: c_int);
@@ -71,15 +73,40 @@ mod openblas {
         }
     }
 
+    /// Whether the library's kernels for this processor take a small product as it lies, without packing it first.
+    ///
+    /// OpenBLAS has such kernels (its option `SMALL_MATRIX_OPT`) for the processors with AVX-512 that it names so.
+    pub(crate) fn has_small_kernels() -> bool {
+        static ANSWER: OnceLock<bool> = OnceLock::new();
+        // SAFETY: the function returns a NUL-terminated string that OpenBLAS never frees.
+        *ANSWER.get_or_init(|| match unsafe { CStr::from_ptr(openblas_get_corename()) }.to_bytes() {
+            b"SkylakeX" | b"Cooperlake" | b"SapphireRapids" => true,
+            _ => false,
+        })
+    }
+
+    /// Counts one product for [`calls`](super::calls).
+    pub(crate) fn count_product() {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A matrix as BLAS takes it: `rows` × `columns` after the transposition, row-major before it.
     #[derive(Clone, Copy)]
     pub(crate) struct Operand<F> {
         pub(crate) data: *const F,
         pub(crate) transposed: bool,
-        pub(crate) leading_dimension: c_int,
+        pub(crate) leading_dimension: usize,
     }
 
-    impl<F> Operand<F> {
+    impl<F: Copy> Operand<F> {
+        /// The part of the matrix from an entry on.
+        pub(crate) fn from(&self, row: usize, column: usize) -> Self {
+            let stride = self.leading_dimension;
+            let offset = if self.transposed { column * stride + row } else { row * stride + column };
+            // Whoever reads there vouches for it.
+            Operand { data: self.data.wrapping_add(offset), ..*self }
+        }
+
         fn transpose(&self) -> CBLAS_TRANSPOSE {
             if self.transposed { CBLAS_TRANSPOSE::CblasTrans } else { CBLAS_TRANSPOSE::CblasNoTrans }
         }
@@ -87,21 +114,25 @@ mod openblas {
 
     /// C ← α A B + β C, with A (m × k), B (k × n) and C (m × n) row-major, its rows `ldc` apart.
     ///
+    /// # Panics
+    /// If a size exceeds BLAS's integers.
+    ///
     /// # Safety
     /// Each pointer must be valid for the whole of its matrix, c for writes and without overlap with a or b.
     pub(crate) unsafe fn gemm<F: Real>(
-        [m, n, k]: [c_int; 3],
+        sizes: [usize; 3],
         alpha: F,
         a: Operand<F>,
         b: Operand<F>,
         beta: F,
         c: *mut F,
-        ldc: c_int,
+        ldc: usize,
     ) {
         use_one_thread();
-        CALLS.fetch_add(1, Ordering::Relaxed);
         let (ta, tb) = (a.transpose(), b.transpose());
-        let (lda, ldb) = (a.leading_dimension, b.leading_dimension);
+        let integer = |size| c_int::try_from(size).expect("matmul: sizes that fit BLAS's integers");
+        let ([m, n, k], ldc) = (sizes.map(integer), integer(ldc));
+        let (lda, ldb) = (integer(a.leading_dimension), integer(b.leading_dimension));
         let row_major = CBLAS_LAYOUT::CblasRowMajor;
         // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
         unsafe {
@@ -129,7 +160,7 @@ mod openblas {
         assert!(y.len() == n && a.len() == n * n, "gemv: ({n} × {n}) times {n}");
         let order = c_int::try_from(n).expect("gemv: a length that fits BLAS's integers");
         use_one_thread();
-        CALLS.fetch_add(1, Ordering::Relaxed);
+        count_product();
         let (row_major, no_transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasNoTrans);
         let lda = order.max(1);
         // SAFETY: the lengths were checked above, y is borrowed mutably and so overlaps nothing; `Real` is sealed, so

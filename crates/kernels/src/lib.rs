@@ -62,6 +62,8 @@ mod many_classes;
 mod matmul;
 #[cfg(feature = "blas")]
 mod orthogonal;
+#[cfg(feature = "blas")]
+mod pieces;
 mod reductions;
 mod regularization;
 mod rows;

@@ -36,7 +36,8 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 #[cfg(feature = "blas")]
 #[track_caller]
 fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c: ArrayViewMut2<F>) {
-    use crate::blas::gemm;
+    use crate::blas::{count_product, gemm, has_small_kernels};
+    use crate::pieces::{gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn};
 
     let ((m, k), n) = (a.dim(), b.ncols());
     if m == 0 || n == 0 || k == 0 {
@@ -44,7 +45,6 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
         c.mapv_inplace(|c| if beta == F::zero() { F::zero() } else { beta * c });
         return;
     }
-    let sizes = [m, n, k].map(|size| i32::try_from(size).expect("matmul: sizes that fit BLAS's integers"));
     let (Some(a_operand), Some(b_operand)) = (operand(a), operand(b)) else {
         let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
         return product(alpha, a.view(), b.view(), beta, c);
@@ -52,9 +52,15 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
     match operand(c.view()) {
         Some(target) if !target.transposed => {
             let (c, ldc) = (c.as_mut_ptr(), target.leading_dimension);
+            count_product();
+            let product = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
+                (true, _, false) if pays_to_cut::<F>([m, n, k]) => gemm_in_pieces,
+                (true, false, true) if pays_to_turn([m, n, k]) => gemm_turned,
+                _ => gemm,
+            };
             // SAFETY: `operand` read pointers and leading dimensions off live views of the sizes given, and c is
             // borrowed mutably, so it overlaps neither.
-            unsafe { gemm(sizes, alpha, a_operand, b_operand, beta, c, ldc) };
+            unsafe { product([m, n, k], alpha, a_operand, b_operand, beta, c, ldc) };
         }
         // Cᵀ ← α Bᵀ Aᵀ + β Cᵀ
         Some(_) => product(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes()),
@@ -74,9 +80,7 @@ fn operand<F>(matrix: ArrayView2<F>) -> Option<crate::blas::Operand<F>> {
     let leading_dimension = |outer: usize, outer_stride: isize, inner: usize, inner_stride: isize| {
         let shortest = inner.max(1) as isize;
         let stride = if outer <= 1 { shortest } else { outer_stride };
-        ((inner <= 1 || inner_stride == 1) && stride >= shortest)
-            .then(|| i32::try_from(stride).ok())
-            .flatten()
+        ((inner <= 1 || inner_stride == 1) && stride >= shortest).then_some(stride as usize)
     };
     let as_it_lies = leading_dimension(rows, strides[0], columns, strides[1]).map(|stride| (false, stride));
     let (transposed, leading_dimension) = as_it_lies

@@ -1,23 +1,21 @@
 use chainrule_core::Real;
-use std::cell::RefCell;
+use std::cell::Cell;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays.
-///
-/// # Panics
-/// If `f` asks for the scratch again, or runs another rayon task that does.
+/// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays; if `f` asks for one
+/// again, that is another.
 pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
-        if scratch.len() < wide {
-            scratch.resize(wide, 0.0);
-        }
-        // SAFETY: `Real` is sealed: F is f64, or f32 with half its size and alignment, and `wide` f64 have the bytes of
-        // `len` of them, all inside `scratch`, which is borrowed mutably for as long. Every bit pattern is a value of
-        // either type.
-        f(unsafe { std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<F>(), len) })
-    })
+    let mut scratch = SCRATCH.take();
+    let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
+    if scratch.len() < wide {
+        scratch.resize(wide, 0.0);
+    }
+    // SAFETY: `Real` is sealed: F is f64, or f32 with half its size and alignment, and `wide` f64 have the bytes of `len` of
+    // them, all inside `scratch`, which is borrowed mutably for as long. Every bit pattern is a value of either type.
+    let result = f(unsafe { std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<F>(), len) });
+    SCRATCH.set(scratch);
+    result
 }

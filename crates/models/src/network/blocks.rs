@@ -16,10 +16,10 @@ pub struct ParameterBlock {
 
 /// Numbers in a block, about: few enough that its gradient, its parameters and their moments stay in a core's cache
 /// between the product and the step, many enough for the product to be worth a call.
-const BLOCK_NUMBERS: usize = 16 * 1024;
+const BLOCK_NUMBERS: usize = 8 * 1024;
 
 /// Rows of a block are a multiple of this, to suit the tiles of BLAS's kernels.
-const ROW_MULTIPLE: usize = 8;
+const ROW_MULTIPLE: usize = 12;
 
 /// Cuts a parameter that starts at `start` in blocks of nearly equal size.
 pub(super) fn cut(
