@@ -1,5 +1,5 @@
 use super::tape::Tile;
-use super::{Network, Pass, Scratch, Tape};
+use super::{Network, Pass, Tape};
 use chainrule_core::{Draw, Error, Real, Rows};
 use ndarray::{ArrayView2, Axis, Slice};
 
@@ -68,45 +68,6 @@ impl<F: Real> Network<F> {
             Ok(())
         })?;
         Ok(Pass::new(self, tape, x.nrows(), step))
-    }
-
-    /// The outputs for the rows `indices` of `rows`: (indices, outputs), in the scratch. Allocates nothing.
-    ///
-    /// Parallel over tiles of rows, in the current rayon pool. Any number of threads may predict with one network, each
-    /// with a scratch of its own.
-    ///
-    /// # Errors
-    /// [`Error::Empty`] or [`Error::Width`] for the inputs; [`Error::OtherNetwork`] or [`Error::Capacity`] for the
-    /// scratch; and what [`Rows::gather`] says. Inputs are not searched for NaN; see [`Rows::check_finite`].
-    pub fn predict<'s>(
-        &self,
-        rows: &dyn Rows<F>,
-        indices: &[usize],
-        scratch: &'s mut Scratch<F>,
-    ) -> Result<ArrayView2<'s, F>, Error> {
-        self.predict_layers(self.layers.len(), rows, indices, scratch)
-    }
-
-    /// [`Network::predict`], up to the outputs of the first `layers` layers.
-    pub(crate) fn predict_layers<'s>(
-        &self,
-        layers: usize,
-        rows: &dyn Rows<F>,
-        indices: &[usize],
-        scratch: &'s mut Scratch<F>,
-    ) -> Result<ArrayView2<'s, F>, Error> {
-        self.check_inputs(rows)?;
-        if indices.is_empty() {
-            return Err(Error::Empty { place: "indices" });
-        }
-        scratch.workspace.check("scratch", self, indices.len())?;
-        scratch.workspace.for_each_tile(indices.len(), |range, mut tile| {
-            let run = Run { layers, step: None, first_row: range.start };
-            rows.gather(&indices[range], tile.inputs_mut())?;
-            self.forward_tile(&mut tile, run);
-            Ok(())
-        })?;
-        Ok(scratch.workspace.outputs(indices.len(), layers))
     }
 
     /// Runs a tile whose inputs are filled in.

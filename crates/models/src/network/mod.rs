@@ -1,5 +1,6 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
-//! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once.
+//! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once;
+//! [`scratch`] is the way forward alone.
 
 mod blocks;
 mod builder;
@@ -7,6 +8,7 @@ mod forward;
 mod gradient;
 mod pass;
 mod regularization;
+mod scratch;
 mod tape;
 mod train_step;
 
@@ -14,7 +16,8 @@ pub use blocks::ParameterBlock;
 pub use builder::NetworkBuilder;
 pub use gradient::Gradient;
 pub use pass::Pass;
-pub use tape::{Scratch, Tape, tile_rows};
+pub use scratch::Scratch;
+pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;
 
 use chainrule_core::{AlignedBuffer, Layer, Real};
@@ -93,7 +96,8 @@ impl<F: Real> Network<F> {
         Tape::new(self, rows)
     }
 
-    /// A scratch for predictions of up to `rows` rows at a time: the one allocation of prediction.
+    /// A scratch for predictions of up to `rows` rows at a time, by the threads of the current rayon pool: the one allocation
+    /// of prediction.
     pub fn scratch(&self, rows: usize) -> Scratch<F> {
         Scratch::new(self, rows)
     }

@@ -59,7 +59,7 @@ impl Bands {
 }
 
 impl<F: Real> Workspace<F> {
-    fn new(network: &Network<F>, rows: usize, backward: bool) -> Self {
+    pub(super) fn new(network: &Network<F>, rows: usize, backward: bool) -> Self {
         let bands = Bands::new::<F>(&network.widths, backward);
         let cells = rows.checked_mul(bands.stride).expect("a batch that fits this machine's addresses");
         Workspace { cells: AlignedBuffer::zeros(cells), rows, bands }
@@ -95,6 +95,14 @@ impl<F: Real> Workspace<F> {
             let cells = ArrayViewMut2::from_shape(shape, cells).expect("whole rows");
             work(first..first + shape.0, Tile { cells, bands })
         })
+    }
+
+    /// The first `rows` rows as one tile.
+    pub(super) fn tile(&mut self, rows: usize) -> Tile<'_, F> {
+        let shape = (rows, self.bands.stride);
+        let cells =
+            ArrayViewMut2::from_shape(shape, &mut self.cells[..shape.0 * shape.1]).expect("whole rows");
+        Tile { cells, bands: &self.bands }
     }
 
     fn view(&self, rows: usize) -> ArrayView2<'_, F> {
@@ -213,23 +221,6 @@ impl<F: Real> Tape<F> {
     }
 
     /// Rows of the largest batch that fits.
-    pub fn capacity(&self) -> usize {
-        self.workspace.rows
-    }
-}
-
-/// All that predictions need: the rows on their way forward. Made by [`Network::scratch`].
-#[derive(Debug)]
-pub struct Scratch<F> {
-    pub(super) workspace: Workspace<F>,
-}
-
-impl<F: Real> Scratch<F> {
-    pub(super) fn new(network: &Network<F>, rows: usize) -> Self {
-        Scratch { workspace: Workspace::new(network, rows, false) }
-    }
-
-    /// The most rows that it can hold at a time.
     pub fn capacity(&self) -> usize {
         self.workspace.rows
     }

@@ -1,0 +1,31 @@
+//! Predictions by 784-128-128-10, f32, on one thread: one row at a time, and 1,024 in one call.
+//!
+//! `cargo bench --bench prediction`
+
+use chainrule::core::{Purpose, Random};
+use chainrule::kernels::pool;
+use chainrule::prelude::*;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::Array2;
+
+fn prediction(criterion: &mut Criterion) {
+    let builder = Network::<f32>::builder(784).dense(128).relu().dense(128).relu().dense(10).softmax();
+    let network = builder.build().expect("a network");
+    let random = Random::new(0, Purpose::Generate, 0);
+    let mut group = criterion.benchmark_group("prediction");
+    for rows in [1, 16, 1024] {
+        let x = Array2::from_shape_fn((rows, 784), |(i, j)| random.uniform((i * 784 + j) as u64) as f32);
+        let indices: Vec<usize> = (0..rows).collect();
+        let mut scratch = network.scratch(rows);
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(format!("{rows} rows"), |bencher| {
+            pool(1).expect("a thread").install(|| {
+                bencher.iter(|| network.predict(&x, &indices, &mut scratch).expect("rows that fit")[[0, 0]]);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, prediction);
+criterion_main!(benches);
