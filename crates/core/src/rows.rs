@@ -64,7 +64,10 @@ impl<F: Real, S: Data<Elem = F> + Sync> Rows<F> for ArrayBase<S, Ix2> {
             if row >= self.nrows() {
                 return Err(Error::RowOutOfRange { place: "inputs", row, rows: self.nrows() });
             }
-            to.assign(&self.row(row));
+            match (to.as_slice_mut(), self.row(row).to_slice()) {
+                (Some(to), Some(from)) => to.copy_from_slice(from),
+                _ => to.assign(&self.row(row)),
+            }
         }
         Ok(())
     }

@@ -98,6 +98,7 @@ pub use matmul::matmul;
 pub use orthogonal::orthonormal_columns;
 pub use reductions::{argmax, column_sums};
 pub use regularization::{add_penalty_gradient, clip_column_norms, penalty};
+pub use scratch::with_scratch;
 pub use simd::{SimdLevel, simd_level, vectorize};
 pub use softmax::{softmax, softmax_backward};
 pub use softmax_cross_entropy::{cross_entropy_on_logits, softmax_cross_entropy};

@@ -7,7 +7,7 @@ thread_local! {
 
 /// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays; if `f` asks for one
 /// again, that is another.
-pub(crate) fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
+pub fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
     let mut scratch = SCRATCH.take();
     let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
     if scratch.len() < wide {

@@ -4,6 +4,7 @@ use super::pass::{Objective, block_gradient};
 use super::{Network, Tape};
 use crate::OptimizerState;
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
+use chainrule_kernels::with_scratch;
 use ndarray::ArrayView2;
 
 /// The rows of one training step, and their answers.
@@ -80,9 +81,14 @@ impl<F: Real> Network<F> {
         let of_block = (&*workspace, rows, step);
         match clipping {
             None => {
-                for_each_block(blocks, buffers, &|block, [parameters, gradient, first, second, third]| {
-                    block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
-                    rule.update(step_of_rule, parameters, gradient, [first, second, third]);
+                let [parameters, _, first, second, third] = buffers;
+                let buffers = [parameters, first, second, third];
+                for_each_block(blocks, buffers, &|block, [parameters, first, second, third]| {
+                    // Nobody else needs this gradient: it never leaves the core's cache.
+                    with_scratch(parameters.len(), |gradient| {
+                        block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
+                        rule.update(step_of_rule, parameters, gradient, [first, second, third]);
+                    });
                 })
             }
             Some(clipping) => {
