@@ -2,7 +2,7 @@
 # make test    everything that must hold: format, lints, documentation, tests, examples
 # make check   format and lints only
 # make bench   the criterion benchmarks
-# make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 12 minutes
+# make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
