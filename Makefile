@@ -2,11 +2,13 @@
 # make test    everything that must hold: format, lints, documentation, tests, examples
 # make check   format and lints only
 # make bench   the criterion benchmarks
+# make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
+# make scaling time and memory against batch, width, layers, classes and samples
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
 
-.PHONY: demo test check bench openblas
+.PHONY: demo test check bench compare scaling openblas
 
 demo: openblas
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -39,6 +41,12 @@ check: openblas
 
 bench: openblas
 	$(CARGO) bench --locked --bench matmul --bench softmax_gradient --bench training_step
+
+compare: openblas
+	python3 benches/peers/compare.py $(COMPARE_ARGS)
+
+scaling: openblas
+	$(CARGO) bench --locked --bench scaling
 
 openblas:
 	@sh scripts/openblas.sh
