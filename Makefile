@@ -40,7 +40,7 @@ check: openblas
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: openblas
-	$(CARGO) bench --locked --bench matmul --bench softmax_gradient --bench training_step
+	$(CARGO) bench --locked --bench matmul --bench prediction --bench softmax_gradient --bench training_step
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)
