@@ -40,7 +40,7 @@ check: openblas
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: openblas
-	$(CARGO) bench --locked --bench matmul --bench prediction --bench softmax_gradient --bench training_step
+	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_gradient
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)
