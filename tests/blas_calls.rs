@@ -8,7 +8,7 @@ use chainrule::prelude::*;
 use ndarray::Array2;
 
 #[test]
-fn each_product_is_one_call() {
+fn each_product_counts_once() {
     for (widths, rows) in [(vec![3, 2], 1_usize), (vec![20, 10, 5], 7), (vec![300, 130, 60, 10], 200)] {
         let builder = Network::<f32>::builder(widths[0]);
         let (last, hidden) = widths[1..].split_last().unwrap();

@@ -6,7 +6,7 @@ use chainrule_kernels::{blas, matmul, softmax_backward_stored_jacobian};
 use ndarray::{Array2, Axis, Slice};
 
 #[test]
-fn one_call_for_each_product() {
+fn each_product_counts_once() {
     let mut expected = blas::calls();
     for size in [1, 2, 7, 64, 200] {
         let wide = Array2::<f32>::ones((size, 2 * size));
