@@ -29,6 +29,11 @@ demo: openblas
 test: openblas check
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) test --workspace --locked
+	@for level in portable avx2; do \
+		echo "== the kernels and the golden values at most with $$level"; \
+		CHAINRULE_SIMD=$$level $(CARGO) test --quiet --locked --package chainrule --package chainrule-kernels \
+			--lib --test golden --test gradient_table --test softmax --test simd_levels || exit 1; \
+	done
 	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
 	@for example in $(EXAMPLES); do \
 		echo "== example $$example"; \
@@ -40,7 +45,7 @@ check: openblas
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: openblas
-	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_gradient
+	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)

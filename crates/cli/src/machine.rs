@@ -26,12 +26,19 @@ impl Blas {
     }
 }
 
-/// The widest vector instructions in use.
-pub(crate) fn simd() -> &'static str {
-    match simd_level() {
-        SimdLevel::Portable => "portable",
-        SimdLevel::Avx2 => "AVX2",
-        SimdLevel::Avx512 => "AVX-512",
+/// The vector instructions in use, and what limits them.
+#[derive(Serialize)]
+pub(crate) struct Simd {
+    pub(crate) level: String,
+    /// The highest level of this processor.
+    pub(crate) processor: String,
+    pub(crate) limited: bool,
+}
+
+impl Simd {
+    pub(crate) fn here() -> Self {
+        let (level, processor) = (simd_level(), SimdLevel::of_processor());
+        Simd { level: level.to_string(), processor: processor.to_string(), limited: level < processor }
     }
 }
 

@@ -315,6 +315,21 @@ fn doctor_finds_the_products_right() {
     assert!(place.json("doctor --json").is_object());
 }
 
+#[test]
+fn doctor_names_what_limits_simd() {
+    let doctor = |level: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        let output = command.arg("doctor").env("CHAINRULE_SIMD", level).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = doctor("portable");
+    assert!(code == Some(0) && text.contains("SIMD           portable"), "{text}");
+    assert!(!doctor("").1.contains("limited"));
+    let message = "error: CHAINRULE_SIMD: expected portable, avx2 or avx512, found \"AVX9\"\n";
+    assert_eq!(doctor("AVX9"), (Some(2), message.to_owned()));
+}
+
 /// Each is one line on standard error that says the words given, exit code 2, and nothing left behind.
 #[test]
 fn mistakes_are_one_line_and_exit_code_two() {

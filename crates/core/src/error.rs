@@ -282,6 +282,13 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// `CHAINRULE_SIMD` names no level of vector instructions.
+    #[error("CHAINRULE_SIMD: expected portable, avx2 or avx512, found {found:?}")]
+    SimdLevel {
+        /// What it says.
+        found: String,
+    },
+
     /// A user's source of rows failed.
     #[error("reading rows failed")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,88 +1,153 @@
-use crate::exp::shifted_exp;
-use crate::rows::row;
-use crate::softmax::Normalizer;
+use crate::lanes::{Lanes, transpose};
+use crate::lanes_ln_1p::ln_1p;
+use crate::rows::{row, row_mut};
+use crate::scaled_exp::{ScaledExp, TWO_TO_64};
+use crate::softmax::{Exponentials, Normalizer};
 use chainrule_core::Real;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut2};
+use std::array::from_fn;
 
 /// Up to so many classes samples, not classes, lie side by side in the registers: a row of ten would leave most lanes empty.
-pub(crate) const FEW: usize = 32;
+pub(crate) const FEW: usize = 64;
 
-/// Samples at a time.
-const SAMPLES: usize = 16;
+/// Classes at a time.
+const GROUP: usize = 4;
 
-/// Numbers of [`SAMPLES`] rows, class by class.
-type Transposed<F> = [[F; SAMPLES]; FEW];
-
-/// exp(x - max) of one sample among its block.
-pub(crate) struct Exponentials<'b, F> {
-    block: &'b [[F; SAMPLES]],
-    sample: usize,
+/// What the exponentials of a block of samples sum to, sample by sample.
+#[derive(Clone, Copy)]
+pub(crate) struct LaneNormalizers<L> {
+    /// The largest logit.
+    pub(crate) max: L,
+    /// 1 / Σ exp(x - max), for exponentials times 2⁶⁴.
+    pub(crate) factor: L,
+    /// log Σ exp(x - max)
+    pub(crate) log_sum: L,
 }
 
-impl<F: Real> Exponentials<'_, F> {
-    #[inline(always)]
-    pub(crate) fn write_to(&self, row: &mut [F]) {
-        for (e, of_class) in row.iter_mut().zip(self.block) {
-            *e = of_class[self.sample];
-        }
-    }
-}
-
-/// Calls `each` with the number of each row, its logits, their exponentials and their normalizer.
+/// Calls `each` with the number of the first row of each block of [`Lanes::WIDTH`] samples, how many of them there are, and their
+/// logits, class by class; classes that there are not, up to a multiple of [`GROUP`], have -∞.
 ///
 /// What a row gives does not depend on the rows around it.
 #[inline(always)]
-pub(crate) fn for_each_row_of_few<F: Real>(
+pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
     x: &ArrayView2<F>,
-    mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
+    mut each: impl FnMut(usize, usize, &mut [L]),
 ) {
     let (rows, classes) = x.dim();
-    let (mut logits, mut e): (Transposed<F>, Transposed<F>) =
-        ([[F::zero(); SAMPLES]; FEW], [[F::zero(); SAMPLES]; FEW]);
-    let (logits, e) = (&mut logits[..classes], &mut e[..classes]);
-    for start in (0..rows).step_by(SAMPLES) {
-        let count = SAMPLES.min(rows - start);
-        for sample in 0..SAMPLES {
-            // Lanes beyond the last row repeat it.
-            let row = row(x, start + sample.min(count - 1));
-            for (of_class, &x) in logits.iter_mut().zip(row) {
-                of_class[sample] = x;
+    let mut block = [L::splat(F::zero()); FEW];
+    for start in (0..rows).step_by(L::WIDTH) {
+        let count = L::WIDTH.min(rows - start);
+        for first in (0..classes).step_by(L::WIDTH) {
+            let last = classes.min(first + L::WIDTH);
+            let mut square = [L::splat(F::zero()); 16];
+            for (lane, line) in square[..L::WIDTH].iter_mut().enumerate() {
+                // Lanes beyond the last row repeat it.
+                let row = row(x, start + lane.min(count - 1));
+                *line = L::load_part(&row[first..last], F::neg_infinity());
+            }
+            for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
+                *of_class = line;
             }
         }
-        let normalizers = exponentials(logits, e);
-        for (sample, normalizer) in normalizers.into_iter().take(count).enumerate() {
-            let exponentials = Exponentials { block: e, sample };
-            each(start + sample, row(x, start + sample), exponentials, normalizer);
+        each(start, count, &mut block[..classes.next_multiple_of(GROUP)]);
+    }
+}
+
+/// Writes a block back, sample by sample.
+#[inline(always)]
+pub(crate) fn write_block<F: Real, L: Lanes<F>>(
+    block: &[L],
+    start: usize,
+    count: usize,
+    y: &mut ArrayViewMut2<F>,
+) {
+    for first in (0..y.ncols()).step_by(L::WIDTH) {
+        let last = y.ncols().min(first + L::WIDTH);
+        let mut square = [L::splat(F::zero()); 16];
+        for (line, &of_class) in square.iter_mut().zip(&block[first..last]) {
+            *line = of_class;
+        }
+        for (lane, line) in transpose(square)[..count].iter().enumerate() {
+            line.store_part(&mut row_mut(y, start + lane)[first..last]);
         }
     }
 }
 
-/// e ← exp(x - max), sample by sample.
+/// x ← exp(x - max) 2⁶⁴, sample by sample.
 #[inline(always)]
-fn exponentials<F: Real>(x: &[[F; SAMPLES]], e: &mut [[F; SAMPLES]]) -> [Normalizer<F>; SAMPLES] {
-    let mut max = [F::neg_infinity(); SAMPLES];
-    for x in x.iter() {
-        for sample in 0..SAMPLES {
-            max[sample] = if x[sample] > max[sample] { x[sample] } else { max[sample] };
+pub(crate) fn exponentials<F: Real, L: Lanes<F>>(block: &mut [L]) -> LaneNormalizers<L> {
+    let mut max = L::splat(F::neg_infinity());
+    for &x in block.iter() {
+        max = max.larger(x);
+    }
+    let exp = ScaledExp::new(max);
+    let (zero, one) = (L::splat(F::zero()), L::splat(F::of(TWO_TO_64)));
+    // As for many classes: the largest, which are exactly 1, apart. And not one after the other, which would add up roundings.
+    let (mut below, mut largest) = (zero, zero);
+    for classes in block.chunks_exact_mut(GROUP) {
+        let group: [L; GROUP] = exp.of(from_fn(
+            #[inline(always)]
+            |i| classes[i],
+        ));
+        let mut part = [zero; GROUP];
+        for i in 0..GROUP {
+            let e = group[i];
+            let below_one = e.differ(one);
+            part[i] = L::select(below_one, e, zero);
+            largest = L::select(below_one, largest, largest + one);
+            classes[i] = e;
+        }
+        below = below + ((part[0] + part[1]) + (part[2] + part[3]));
+    }
+    let excess = (below + (largest - one)) * L::splat(F::of(1.0 / TWO_TO_64));
+    let factor = L::splat(F::one()) / (below + largest);
+    LaneNormalizers { max, factor, log_sum: ln_1p(excess) }
+}
+
+impl<L> LaneNormalizers<L> {
+    /// Calls `each` with each sample's place in the block, its normalizer, and 1 / Σ exp.
+    #[inline(always)]
+    pub(crate) fn for_each<F: Real>(&self, count: usize, mut each: impl FnMut(usize, Normalizer<F>, f64))
+    where
+        L: Lanes<F>,
+    {
+        let (mut max, mut factor, mut log_sum) = ([F::zero(); 16], [F::zero(); 16], [F::zero(); 16]);
+        self.max.store(&mut max[..L::WIDTH]);
+        self.factor.store(&mut factor[..L::WIDTH]);
+        self.log_sum.store(&mut log_sum[..L::WIDTH]);
+        for sample in 0..count {
+            let normalizer = Normalizer { max: max[sample], log_sum: log_sum[sample] };
+            each(sample, normalizer, factor[sample].as_f64() * TWO_TO_64);
         }
     }
-    // As for many classes: the largest, which are exactly 1, apart.
-    let (mut below, mut largest) = ([F::zero(); SAMPLES], [F::zero(); SAMPLES]);
-    for (x, e) in x.iter().zip(e) {
-        for sample in 0..SAMPLES {
-            let (x, max) = (x[sample], max[sample]);
-            e[sample] = shifted_exp(x, max);
-            below[sample] += if x == max { F::zero() } else { e[sample] };
-            largest[sample] += if x == max { F::one() } else { F::zero() };
-        }
-    }
-    let mut excess = [F::zero(); SAMPLES];
-    for sample in 0..SAMPLES {
-        excess[sample] = below[sample] + (largest[sample] - F::one());
-    }
-    let mut normalizers = [Normalizer { max: F::zero(), sum: F::zero(), log_sum: F::zero() }; SAMPLES];
-    for sample in 0..SAMPLES {
-        normalizers[sample] = Normalizer::new(max[sample], excess[sample]);
-    }
-    normalizers
+}
+
+/// Writes the exponentials of each row, and calls `each` with its number, its logits, them, and the normalizer.
+#[inline(always)]
+pub(crate) fn for_each_exponential_row<F: Real, L: Lanes<F>>(
+    x: &ArrayView2<F>,
+    e: &mut ArrayViewMut2<F>,
+    mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
+) {
+    for_each_block::<F, L>(
+        x,
+        #[inline(always)]
+        |start, count, block| {
+            let normalizers = exponentials(block);
+            write_block(block, start, count, e);
+            normalizers.for_each(
+                count,
+                #[inline(always)]
+                |sample, normalizer, share| {
+                    let (x, scaled) = (row(x, start + sample), row_mut(e, start + sample));
+                    each(
+                        start + sample,
+                        x,
+                        Exponentials { scaled, block: FEW, shares: &[share] },
+                        normalizer,
+                    );
+                },
+            );
+        },
+    );
 }

@@ -2,7 +2,6 @@ use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, clip, gradie
 use crate::focal_term::FocalTerm;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
-use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -75,42 +74,36 @@ pub fn softmax_focal<F: Real>(
     gamma: F,
     scale: F,
     mut losses: ArrayViewMut1<F>,
-    mut dlogits: ArrayViewMut2<F>,
+    dlogits: ArrayViewMut2<F>,
 ) {
     assert_same_shape("softmax_focal", "dlogits", dlogits.dim(), logits.dim());
     assert_fit("softmax_focal", logits.dim(), targets, options, losses.len());
-    vectorize(
+    for_each_exponential_row(
+        logits,
+        dlogits,
         #[inline(always)]
-        || {
-            for_each_exponential_row(
-                &logits,
-                &mut dlogits,
-                #[inline(always)]
-                |i, x, d, normalizer| {
-                    let target = options.target(&targets, i, x.len());
-                    let normalize = F::one() / normalizer.sum;
-                    d.iter_mut().for_each(|d| *d *= normalize);
-                    let term = |class: usize| term_of_logit(x[class], &normalizer);
-                    losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
-                    match target {
-                        Target::Ignored => d.fill(F::zero()),
-                        Target::Class { label, weight } => {
-                            let slope = weight * term(label).slope(gamma);
-                            d.iter_mut().for_each(|d| *d *= -scale * slope);
-                            d[label] = scale * slope * term(label).rest;
-                        }
-                        Target::Spread(spread) => {
-                            let slope = |class: usize| match spread.at(class) {
-                                t if t == F::zero() => t,
-                                t => t * term(class).slope(gamma),
-                            };
-                            let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
-                            let classes = d.iter_mut().enumerate();
-                            classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
-                        }
-                    }
-                },
-            );
+        |i, x, exponentials, normalizer| {
+            let target = options.target(&targets, i, x.len());
+            let d = exponentials.normalize(F::one());
+            let term = |class: usize| term_of_logit(x[class], &normalizer);
+            losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
+            match target {
+                Target::Ignored => d.fill(F::zero()),
+                Target::Class { label, weight } => {
+                    let slope = weight * term(label).slope(gamma);
+                    d.iter_mut().for_each(|d| *d *= -scale * slope);
+                    d[label] = scale * slope * term(label).rest;
+                }
+                Target::Spread(spread) => {
+                    let slope = |class: usize| match spread.at(class) {
+                        t if t == F::zero() => t,
+                        t => t * term(class).slope(gamma),
+                    };
+                    let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
+                    let classes = d.iter_mut().enumerate();
+                    classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
+                }
+            }
         },
     );
 }
@@ -128,7 +121,7 @@ pub fn focal_on_logits<F: Real>(
     mut losses: ArrayViewMut1<F>,
 ) {
     assert_fit("focal_on_logits", logits.dim(), targets, options, losses.len());
-    for_each_normalizer(&logits, |i, x, normalizer| {
+    for_each_normalizer(logits, |i, x, normalizer| {
         let target = options.target(&targets, i, x.len());
         losses[i] = loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(gamma));
     });

@@ -13,7 +13,7 @@
 //! | [`binary_cross_entropy`], [`binary_cross_entropy_on_logits`], [`binary_focal`] | losses of yes-or-no answers |
 //! | [`layer_norm()`], [`dropout()`] | what layers do beside products |
 //! | [`penalty`], [`clip_column_norms`] | regularisation |
-//! | [`vectorize`], [`pool`], [`blas`] | the machine |
+//! | [`vectorize`], [`limit_simd`], [`pool`], [`blas`] | the machine |
 //!
 //! Shapes are (rows, columns). Except for the matrix products, which take any layout, a matrix must have contiguous rows
 //! (a column stride of 1); the row stride is free, so a range of columns of a larger matrix will do.
@@ -28,6 +28,13 @@
 //! OpenBLAS is set to one thread, once, for the whole process, before the first product: parallelism is rayon's alone.
 //! Functions named in their documentation as parallel run in the current rayon pool; work is cut by shape, never by the
 //! number of threads, so all results are the same bits on any number of threads.
+//!
+//! # SIMD
+//!
+//! Kernels use the widest vector instructions of the processor, or the lower [`SimdLevel`] that the environment variable
+//! `CHAINRULE_SIMD` (`portable`, `avx2`, `avx512`) or [`limit_simd`] asks for. Results of softmax, its logarithm and its losses are the same bits
+//! with AVX2 and with AVX-512; without FMA, at the portable level, their last bits may differ. What goes through [`vectorize`] is
+//! the same bits at every level.
 //!
 //! ```
 //! use chainrule_kernels::{softmax, softmax_backward, softmax_backward_jacobian};
@@ -56,6 +63,8 @@ mod few_classes;
 mod fill_rows;
 mod focal;
 mod focal_term;
+mod lanes;
+mod lanes_ln_1p;
 mod layer_norm;
 mod log_softmax;
 mod many_classes;
@@ -67,6 +76,7 @@ mod pieces;
 mod reductions;
 mod regularization;
 mod rows;
+mod scaled_exp;
 mod scratch;
 mod simd;
 mod softmax;
@@ -99,7 +109,7 @@ pub use orthogonal::orthonormal_columns;
 pub use reductions::{argmax, column_sums};
 pub use regularization::{add_penalty_gradient, clip_column_norms, penalty};
 pub use scratch::with_scratch;
-pub use simd::{SimdLevel, simd_level, vectorize};
+pub use simd::{SimdLevel, limit_simd, simd_level, vectorize};
 pub use softmax::{softmax, softmax_backward};
 pub use softmax_cross_entropy::{cross_entropy_on_logits, softmax_cross_entropy};
 pub use softmax_jacobian::{softmax_backward_jacobian, softmax_backward_stored_jacobian, softmax_jacobian};

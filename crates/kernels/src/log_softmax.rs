@@ -14,15 +14,10 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 #[track_caller]
 pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
     assert!(y.len() == x.nrows(), "log_sum_exp: {} results, x is {:?}", y.len(), x.dim());
-    vectorize(
+    for_each_normalizer(
+        x,
         #[inline(always)]
-        || {
-            for_each_normalizer(
-                &x,
-                #[inline(always)]
-                |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
-            );
-        },
+        |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
     );
 }
 
@@ -35,18 +30,13 @@ pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
 #[track_caller]
 pub fn log_softmax<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
     assert_same_shape("log_softmax", "y", y.dim(), x.dim());
-    vectorize(
+    for_each_normalizer(
+        x,
         #[inline(always)]
-        || {
-            for_each_normalizer(
-                &x,
-                #[inline(always)]
-                |i, x, normalizer| {
-                    for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
-                        *y = (x - normalizer.max) - normalizer.log_sum;
-                    }
-                },
-            );
+        |i, x, normalizer| {
+            for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
+                *y = (x - normalizer.max) - normalizer.log_sum;
+            }
         },
     );
 }

@@ -1,87 +1,197 @@
 use crate::exp::shifted_exp;
-use crate::reductions::{BLOCK, LANES, add_pairwise, max, sum_of};
-use crate::softmax::Normalizer;
+use crate::lanes::Lanes;
+use crate::scaled_exp::{ScaledExp, TWO_TO_64};
+use crate::softmax::{Exponentials, Normalizer};
 use chainrule_core::Real;
 
-/// e ← exp(x - max) of a row whose classes lie side by side in the registers.
-#[inline(always)]
-pub(crate) fn exponentials<F: Real>(x: &[F], e: &mut [F]) -> Normalizer<F> {
-    let max = max(x);
-    let mut sum = 0.0;
-    // Plain loops: a closure that an iterator calls may be compiled on its own, without the registers that `vectorize` is for.
-    for (x, e) in x.chunks(BLOCK).zip(e.chunks_mut(BLOCK)) {
-        sum += exponentials_of_block(x, max, e).as_f64();
-    }
-    let mut rest = Below::default();
-    if sum < CONFIDENT {
-        for (x, e) in x.chunks(BLOCK).zip(e.chunks(BLOCK)) {
-            rest.add_block(x, max, e);
-        }
-    }
-    of_sums(max, sum, rest)
-}
+/// A row is cut into at most so many blocks …
+const BLOCKS: usize = 64;
 
-/// The normalizer of [`exponentials`], without the row of them.
-#[inline(always)]
-pub(crate) fn normalizer<F: Real>(x: &[F]) -> Normalizer<F> {
-    let max = max(x);
-    let mut e = [F::zero(); BLOCK];
-    let (mut sum, mut rest) = (0.0, Below::default());
-    for x in x.chunks(BLOCK) {
-        let e = &mut e[..x.len()];
-        sum += exponentials_of_block(x, max, e).as_f64();
-        rest.add_block(x, max, e);
-    }
-    of_sums(max, sum, rest)
-}
+/// … of so many bytes at least: logits and exponentials of one lie in the first cache, and memory is gone through once for both
+/// the largest logit and the exponentials. So each block has a largest logit of its own.
+const BLOCK_BYTES: usize = 8192;
 
-/// A sum of exponentials below it is taken once more without its largest terms, which are exactly 1: so that a small rest is
-/// not rounded away.
+/// Logits that one sum in lanes takes before it goes into a total in f64: few enough for the roundings of f32 to stay below one
+/// unit in the last place of a sum of any length.
+const PART: usize = 256;
+
+/// A sum of exponentials below it is taken once more without its largest terms. (Apart from the start, where there is nothing to
+/// take it of, that is slower.)
 const CONFIDENT: f64 = 4.0;
 
-/// Σ exp(x - max) of the terms below the largest, and how many are largest.
+/// Registers at a time.
+const GROUP: usize = 4;
+
+/// A row's blocks: how long they are, and what is known of each. One for all rows, as it is too large to be set up for each.
+pub(crate) struct Blocks {
+    len: usize,
+    /// The largest logit.
+    max: [f64; BLOCKS],
+    sums: [Sums; BLOCKS],
+    /// exp(max - the row's max) / Σ exp
+    shares: [f64; BLOCKS],
+    count: usize,
+}
+
+/// Σ exp(x - max) of the terms below the largest, and how many are largest: so that a small rest is not rounded away.
 #[derive(Clone, Copy, Default)]
-struct Below {
-    sum: f64,
+struct Sums {
+    below: f64,
     largest: f64,
 }
 
-impl Below {
+impl Blocks {
+    /// For rows of so many classes, which lie side by side in the registers.
     #[inline(always)]
-    fn add_block<F: Real>(&mut self, x: &[F], max: F, e: &[F]) {
-        self.sum += sum_of(x, e, |x, e| if x == max { F::zero() } else { e }).as_f64();
-        self.largest += sum_of(x, x, |x, _| if x == max { F::one() } else { F::zero() }).as_f64();
+    pub(crate) fn of<F: Real>(classes: usize) -> Self {
+        let len = classes.div_ceil(BLOCKS).max(BLOCK_BYTES / F::BYTES).next_multiple_of(16);
+        let count = classes.div_ceil(len);
+        Blocks { len, max: [0.0; BLOCKS], sums: [Sums::default(); BLOCKS], shares: [0.0; BLOCKS], count }
+    }
+
+    /// Writes the exponentials of a row, and gives its normalizer with them.
+    #[inline(always)]
+    pub(crate) fn exponentials<'r, F: Real, L: Lanes<F>>(
+        &'r mut self,
+        x: &[F],
+        e: &'r mut [F],
+    ) -> (Exponentials<'r, F>, Normalizer<F>) {
+        for (block, (x, e)) in x.chunks(self.len).zip(e.chunks_mut(self.len)).enumerate() {
+            self.take::<F, L, true>(block, x, e);
+        }
+        let normalizer = self.normalize();
+        (Exponentials { scaled: e, block: self.len, shares: &self.shares[..self.count] }, normalizer)
+    }
+
+    /// The normalizer of [`Blocks::exponentials`], without the row of them.
+    #[inline(always)]
+    pub(crate) fn normalizer<F: Real, L: Lanes<F>>(&mut self, x: &[F]) -> Normalizer<F> {
+        for (block, x) in x.chunks(self.len).enumerate() {
+            self.take::<F, L, false>(block, x, &mut []);
+        }
+        self.normalize()
+    }
+
+    #[inline(always)]
+    fn take<F: Real, L: Lanes<F>, const WRITE: bool>(&mut self, block: usize, x: &[F], e: &mut [F]) {
+        let max = max::<F, L>(x);
+        // With -∞ alone in a block, others may be finite: then each is 0, and not NaN.
+        let top = if max == F::neg_infinity() { F::min_value() } else { max };
+        self.sums[block] = sums::<F, L, WRITE>(x, e, top);
+        self.max[block] = max.as_f64();
+    }
+
+    /// The row's normalizer; and each block's share.
+    #[inline(always)]
+    fn normalize<F: Real>(&mut self) -> Normalizer<F> {
+        let blocks = ..self.count;
+        let mut max = f64::NEG_INFINITY;
+        for &of_block in &self.max[blocks] {
+            max = if of_block > max { of_block } else { max };
+        }
+        let mut total = Sums::default();
+        for ((share, &of_block), sums) in self.shares[blocks].iter_mut().zip(&self.max).zip(&self.sums) {
+            if of_block == max {
+                *share = 1.0;
+                total.below += sums.below;
+                total.largest += sums.largest;
+            } else {
+                *share = shifted_exp(of_block, max);
+                total.below += *share * (sums.below + sums.largest);
+            }
+        }
+        // Without a logit above -∞ there is no softmax.
+        let largest = if max == f64::NEG_INFINITY { f64::NAN } else { total.largest };
+        let factor = 1.0 / (total.below + largest);
+        for share in &mut self.shares[blocks] {
+            *share *= factor;
+        }
+        Normalizer::new(F::of(max), F::of(total.below + (largest - 1.0)))
     }
 }
 
+/// The largest value; -∞ of none. NaN is passed over.
 #[inline(always)]
-fn of_sums<F: Real>(max: F, sum: f64, below: Below) -> Normalizer<F> {
-    // With NaN among them no logit need be the largest, and both sums are NaN.
-    let excess = if sum < CONFIDENT { below.sum + (below.largest - 1.0) } else { sum - 1.0 };
-    Normalizer::new(max, F::of(excess))
-}
-
-/// Writes a block's exponentials, and adds them in lanes, as [`sum_of`] does.
-#[inline(always)]
-fn exponentials_of_block<F: Real>(x: &[F], max: F, e: &mut [F]) -> F {
-    let mut lanes = [F::zero(); LANES];
-    let whole = x.len() - x.len() % LANES;
-    let (x, x_rest) = x.split_at(whole);
-    let (e, e_rest) = e.split_at_mut(whole);
-    for (x, e) in x.chunks_exact(LANES).zip(e.chunks_exact_mut(LANES)) {
-        for lane in 0..LANES {
-            e[lane] = shifted_exp(x[lane], max);
-            lanes[lane] += e[lane];
+fn max<F: Real, L: Lanes<F>>(x: &[F]) -> F {
+    let mut largest = [L::splat(F::neg_infinity()); 4];
+    let groups = x.chunks_exact(4 * L::WIDTH);
+    for x in groups.remainder().chunks(L::WIDTH) {
+        largest[0] = largest[0].larger(L::load_part(x, F::neg_infinity()));
+    }
+    for x in groups {
+        for i in 0..4 {
+            largest[i] = largest[i].larger(L::load(&x[i * L::WIDTH..][..L::WIDTH]));
         }
     }
-    // The lanes stay in registers only if no index into them is computed.
-    let mut rest = [F::zero(); LANES];
-    for ((&x, e), rest) in x_rest.iter().zip(e_rest).zip(&mut rest) {
-        *e = shifted_exp(x, max);
-        *rest = *e;
+    largest[0].larger(largest[1]).larger(largest[2].larger(largest[3])).largest()
+}
+
+/// Sums the exponentials; and writes them, times 2⁶⁴, if `WRITE`.
+#[inline(always)]
+fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -> Sums {
+    let exp = ScaledExp::new(L::splat(max));
+    let (zero, one) = (L::splat(F::zero()), L::splat(F::of(TWO_TO_64)));
+    let width = GROUP * L::WIDTH;
+    let (mut sums, mut total) = (Sums::default(), 0.0);
+    for start in (0..x.len()).step_by(PART) {
+        let end = x.len().min(start + PART);
+        let (mut below, mut all) = (zero, zero);
+        let mut at = start;
+        while at + width <= end {
+            let mut group = [zero; GROUP];
+            for i in 0..GROUP {
+                group[i] = L::load(&x[at + i * L::WIDTH..][..L::WIDTH]);
+            }
+            group = exp.of(group);
+            if WRITE {
+                for i in 0..GROUP {
+                    group[i].store(&mut e[at + i * L::WIDTH..][..L::WIDTH]);
+                }
+            }
+            for e in group {
+                all = all + e;
+                if !WRITE {
+                    below = L::select(e.differ(one), below + e, below);
+                }
+            }
+            at += width;
+        }
+        if at < end {
+            let place = |i: usize| end.min(at + i * L::WIDTH)..end.min(at + (i + 1) * L::WIDTH);
+            let mut group = [zero; GROUP];
+            for i in 0..GROUP {
+                group[i] = L::load_part(&x[place(i)], F::neg_infinity());
+            }
+            group = exp.of(group);
+            if WRITE {
+                for i in 0..GROUP {
+                    group[i].store_part(&mut e[place(i)]);
+                }
+            }
+            for e in group {
+                all = all + e;
+                if !WRITE {
+                    below = L::select(e.differ(one), below + e, below);
+                }
+            }
+        }
+        sums.below += below.sum().as_f64() / TWO_TO_64;
+        total += all.sum().as_f64() / TWO_TO_64;
     }
-    for lane in 0..LANES {
-        lanes[lane] += rest[lane];
+    if total >= CONFIDENT {
+        return Sums { below: total - 1.0, largest: 1.0 };
     }
-    add_pairwise(lanes)
+    if WRITE {
+        for e in e.chunks(PART) {
+            let mut below = zero;
+            for e in e.chunks(L::WIDTH) {
+                let e = L::load_part(e, F::zero());
+                below = L::select(e.differ(one), below + e, below);
+            }
+            sums.below += below.sum().as_f64() / TWO_TO_64;
+        }
+    }
+    // It is a whole number.
+    sums.largest = (total - sums.below).round();
+    sums
 }

@@ -106,33 +106,6 @@ pub(crate) fn sum<F: Real>(x: &[F]) -> F {
     sum_of(x, x, |x, _| x)
 }
 
-/// ⟨x, y⟩ = Σ xᵢ yᵢ
-#[inline(always)]
-pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> F {
-    sum_of(x, y, |x, y| x * y)
-}
-
-/// The largest value; -∞ of none. NaN is passed over.
-#[inline(always)]
-pub(crate) fn max<F: Real>(x: &[F]) -> F {
-    // The order does not matter here: so many lanes that one step need not wait for the last.
-    const LANES: usize = 32;
-    let mut lanes = [F::neg_infinity(); LANES];
-    let chunks = x.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    let larger = |a: F, b: F| if b > a { b } else { a };
-    for x in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], x[lane]);
-        }
-    }
-    let mut largest = F::neg_infinity();
-    for &lane in lanes.iter().chain(rest) {
-        largest = larger(largest, lane);
-    }
-    largest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,8 +117,7 @@ mod tests {
         fn reductions_see_every_value(values in prop::collection::vec(-1000_i32..1000, 0..700)) {
             let x: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
             prop_assert_eq!(sum(&x), x.iter().sum::<f64>());
-            prop_assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f64>());
-            prop_assert_eq!(max(&x), x.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            prop_assert_eq!(sum_of(&x, &x, |x, y| x * y), x.iter().map(|x| x * x).sum::<f64>());
             if let Some(&first) = values.first() {
                 let largest = values.iter().copied().max().unwrap_or(first);
                 prop_assert_eq!(Some(argmax(ndarray::aview1(&x))), values.iter().position(|&v| v == largest));

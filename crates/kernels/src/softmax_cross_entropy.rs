@@ -1,7 +1,8 @@
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
+use crate::few_classes::{self, FEW};
+use crate::lanes::{Kernel, Lanes, dispatch, splat};
 use crate::rows::assert_same_shape;
 use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
-use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -21,17 +22,15 @@ pub fn cross_entropy_on_logits<F: Real>(
     mut losses: ArrayViewMut1<F>,
 ) {
     assert_fit("cross_entropy_on_logits", logits.dim(), targets, options, losses.len());
-    vectorize(
+    if let Some(labels) = few_labels(logits.ncols(), targets, options) {
+        return dispatch(OfFew { logits, labels, options, scale: F::zero(), losses, dlogits: None });
+    }
+    for_each_normalizer(
+        logits,
         #[inline(always)]
-        || {
-            for_each_normalizer(
-                &logits,
-                #[inline(always)]
-                |i, logits, normalizer| {
-                    let target = options.target(&targets, i, logits.len());
-                    losses[i] = loss_of_logits(logits, target, &normalizer);
-                },
-            );
+        |i, logits, normalizer| {
+            let target = options.target(&targets, i, logits.len());
+            losses[i] = loss_of_logits(logits, target, &normalizer);
         },
     );
 }
@@ -76,41 +75,35 @@ pub fn softmax_cross_entropy<F: Real>(
     options: CrossEntropyOptions,
     scale: F,
     mut losses: ArrayViewMut1<F>,
-    mut dlogits: ArrayViewMut2<F>,
+    dlogits: ArrayViewMut2<F>,
 ) {
     assert_same_shape("softmax_cross_entropy", "dlogits", dlogits.dim(), logits.dim());
     assert_fit("softmax_cross_entropy", logits.dim(), targets, options, losses.len());
-    vectorize(
+    if let Some(labels) = few_labels(logits.ncols(), targets, options) {
+        return dispatch(OfFew { logits, labels, options, scale, losses, dlogits: Some(dlogits) });
+    }
+    for_each_exponential_row(
+        logits,
+        dlogits,
         #[inline(always)]
-        || {
-            for_each_exponential_row(
-                &logits,
-                &mut dlogits,
-                #[inline(always)]
-                |i, logits, d, normalizer| {
-                    let target = options.target(&targets, i, logits.len());
-                    losses[i] = loss_of_logits(logits, target, &normalizer);
-                    let normalize = F::one() / normalizer.sum;
-                    match target {
-                        Target::Ignored => d.fill(F::zero()),
-                        Target::Class { label, weight } => {
-                            let factor = weight * scale;
-                            let of_label = (d[label] * normalize - F::one()) * factor;
-                            for d in d.iter_mut() {
-                                *d = *d * normalize * factor;
-                            }
-                            d[label] = of_label;
-                        }
-                        Target::Spread(spread) => {
-                            let total = spread.sum(d.len());
-                            let classes = d.iter_mut().enumerate();
-                            classes.for_each(|(class, d)| {
-                                *d = (*d * normalize * total - spread.at(class)) * scale
-                            });
-                        }
+        |i, logits, exponentials, normalizer| {
+            let target = options.target(&targets, i, logits.len());
+            losses[i] = loss_of_logits(logits, target, &normalizer);
+            match target {
+                Target::Ignored => exponentials.scaled.fill(F::zero()),
+                Target::Class { label, weight } => {
+                    let factor = weight * scale;
+                    let of_label = (exponentials.probability(label) - F::one()) * factor;
+                    exponentials.normalize(factor)[label] = of_label;
+                }
+                Target::Spread(spread) => {
+                    let d = exponentials.normalize(F::one());
+                    let total = spread.sum(d.len());
+                    for (class, d) in d.iter_mut().enumerate() {
+                        *d = (*d * total - spread.at(class)) * scale;
                     }
-                },
-            );
+                }
+            }
         },
     );
 }
@@ -119,4 +112,73 @@ pub fn softmax_cross_entropy<F: Real>(
 #[inline(always)]
 fn loss_of_logits<F: Real>(logits: &[F], target: Target<F>, normalizer: &Normalizer<F>) -> F {
     loss_of_row(target, logits.len(), |class| normalizer.log_sum - (logits[class] - normalizer.max))
+}
+
+/// The labels, where classes are few and each row aims at one of them.
+fn few_labels<'a, F: Real>(
+    classes: usize,
+    targets: Targets<'a, F>,
+    options: CrossEntropyOptions,
+) -> Option<&'a [usize]> {
+    match targets {
+        Targets::Classes(labels) if classes <= FEW && options.label_smoothing == 0.0 => Some(labels),
+        _ => None,
+    }
+}
+
+/// Both functions where samples lie side by side in the registers.
+struct OfFew<'a, F> {
+    logits: ArrayView2<'a, F>,
+    labels: &'a [usize],
+    options: CrossEntropyOptions<'a>,
+    scale: F,
+    losses: ArrayViewMut1<'a, F>,
+    dlogits: Option<ArrayViewMut2<'a, F>>,
+}
+
+impl<F: Real> Kernel<F> for OfFew<'_, F> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(mut self) {
+        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
+        let classes = self.logits.ncols();
+        few_classes::for_each_block::<F, L>(
+            &self.logits,
+            #[inline(always)]
+            |start, count, block| {
+                // An ignored row's label is no class, and its weight 0.
+                let (mut label, mut weight) = ([-F::one(); 16], [F::zero(); 16]);
+                for (sample, &of_row) in self.labels[start..start + count].iter().enumerate() {
+                    if self.options.ignored_label != Some(of_row) {
+                        assert!(of_row < classes, "the label of row {} is {of_row}", start + sample);
+                        label[sample] = F::of(of_row as f64);
+                        weight[sample] =
+                            self.options.class_weights.map_or(F::one(), |weights| F::of(weights[of_row]));
+                    }
+                }
+                let (label, weight) = (L::load(&label[..L::WIDTH]), L::load(&weight[..L::WIDTH]));
+                let mut logit = zero;
+                for (class, &x) in block.iter().enumerate() {
+                    logit = L::select(label.differ(splat(class as f64)), logit, x);
+                }
+                let normalizers = few_classes::exponentials(block);
+                let loss = weight * (normalizers.log_sum - (logit - normalizers.max));
+                let loss = L::select(weight.differ(zero), loss, zero);
+                let mut losses = [F::zero(); 16];
+                loss.store(&mut losses[..L::WIDTH]);
+                for (sample, &loss) in losses[..count].iter().enumerate() {
+                    self.losses[start + sample] = loss;
+                }
+
+                if let Some(dlogits) = &mut self.dlogits {
+                    let (ignored, factor) = (label.less(zero), weight * L::splat(self.scale));
+                    for (class, x) in block.iter_mut().enumerate() {
+                        let s = *x * normalizers.factor;
+                        let s = L::select(label.differ(splat(class as f64)), s, s - one);
+                        *x = L::select(ignored, zero, s * factor);
+                    }
+                    few_classes::write_block(block, start, count, dlogits);
+                }
+            },
+        );
+    }
 }

@@ -1,4 +1,4 @@
-use crate::reductions::sum_of;
+use crate::lanes::{Kernel, Lanes, dispatch};
 use crate::rows::{assert_same_shape, row};
 use crate::scratch::with_scratch;
 use crate::vectorize;
@@ -90,19 +90,55 @@ fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
 /// If the shapes differ.
 #[track_caller]
 pub fn softmax_backward_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    for_each_sample("softmax_backward_jacobian", s, dy, dx, |s, dy, dx| {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (i, dx) in dx.iter_mut().enumerate() {
-                    let s_i = s[i];
-                    // δᵢⱼ is 0 in the sum; its one term, sᵢ dyᵢ, follows.
-                    let off_diagonal = sum_of(s, dy, |s_j, dy_j| jacobian_entry(s_i, s_j, false) * dy_j);
-                    *dx = off_diagonal + s_i * dy[i];
+    for_each_sample("softmax_backward_jacobian", s, dy, dx, |s, dy, dx| dispatch(ByRows { s, dy, dx }));
+}
+
+struct ByRows<'a, F> {
+    s: &'a [F],
+    dy: &'a [F],
+    dx: &'a mut [F],
+}
+
+/// Rows of the Jacobian that are formed side by side, for each needs the same s and dy, and waits for its own sum.
+const ROWS: usize = 4;
+
+/// Registers of one row that are summed before the sum is added to others, so that no sum is long.
+const PART: usize = 16;
+
+impl<F: Real> Kernel<F> for ByRows<'_, F> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(self) {
+        let (s, dy, zero) = (self.s, self.dy, L::splat(F::zero()));
+        for (block, dx) in self.dx.chunks_mut(ROWS).enumerate() {
+            let first = block * ROWS;
+            let mut s_i = [zero; ROWS];
+            for i in 0..dx.len() {
+                s_i[i] = L::splat(s[first + i]);
+            }
+            let mut sums = [zero; ROWS];
+            for (s, dy) in s.chunks(PART * L::WIDTH).zip(dy.chunks(PART * L::WIDTH)) {
+                let mut part = [zero; ROWS];
+                let (s, dy) = (s.chunks_exact(L::WIDTH), dy.chunks_exact(L::WIDTH));
+                let rest = [s.remainder(), dy.remainder()].map(
+                    #[inline(always)]
+                    |x| L::load_part(x, F::zero()),
+                );
+                for (s, dy) in s.zip(dy) {
+                    let (s, dy) = (L::load(s), L::load(dy));
+                    for i in 0..ROWS {
+                        part[i] = (s_i[i] * s).mul_add(dy, part[i]);
+                    }
                 }
-            },
-        );
-    });
+                for i in 0..ROWS {
+                    sums[i] = sums[i] + (s_i[i] * rest[0]).mul_add(rest[1], part[i]);
+                }
+            }
+            // δᵢⱼ was 0 in the sum, and its sign the other one; its one term, sᵢ dyᵢ, follows.
+            for (i, dx) in dx.iter_mut().enumerate() {
+                *dx = s[first + i] * dy[first + i] - sums[i].sum();
+            }
+        }
+    }
 }
 
 /// Work of one task at least, in entries of Jacobians: below it, waking a thread costs more than it brings.

@@ -1,7 +1,7 @@
 //! `chainrule doctor`
 
 use crate::args::DoctorArgs;
-use crate::machine::{self, Blas};
+use crate::machine::{Blas, Simd};
 use crate::stdout::{buffered, print_json};
 use anyhow::Result;
 use chainrule_core::{Purpose, Random};
@@ -19,7 +19,7 @@ struct Report {
     version: &'static str,
     blas: Blas,
     rayon_threads: usize,
-    simd: &'static str,
+    simd: Simd,
     products: Vec<Product>,
     ok: bool,
 }
@@ -51,7 +51,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         blas,
         rayon_threads: rayon::current_num_threads(),
-        simd: machine::simd(),
+        simd: Simd::here(),
         products,
         ok,
     };
@@ -101,7 +101,13 @@ fn print(report: &Report) -> Result<()> {
         writeln!(out, "               build with the feature openblas-system or openblas-static")?;
     }
     writeln!(out, "rayon threads  {}", report.rayon_threads)?;
-    writeln!(out, "SIMD           {}", report.simd)?;
+    let Simd { level, processor, limited } = &report.simd;
+    let limit = if *limited {
+        format!(", limited by CHAINRULE_SIMD; the processor has {processor}")
+    } else {
+        String::new()
+    };
+    writeln!(out, "SIMD           {level}{limit}")?;
     let (m, k, n) = SIZES;
     writeln!(out, "\nproducts of {m}×{k} and {k}×{n} in f32, compared with f64:")?;
     for Product { name, largest_error, limit, by_blas, ok } in &report.products {

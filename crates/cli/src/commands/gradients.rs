@@ -6,6 +6,7 @@ use crate::output_directory::OutputDirectory;
 use crate::stdout::print_json;
 use crate::{charts, machine};
 use anyhow::{Result, ensure};
+use chainrule_kernels::simd_level;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::Path;
@@ -87,7 +88,7 @@ pub(super) fn run(args: &GradientsArgs) -> Result<()> {
             "extra_bytes": BYTES,
         });
         return print_json(
-            &json!({ "rows": rows, "simd": machine::simd(), "meaning": meaning, "plot": plot }),
+            &json!({ "rows": rows, "simd": simd_level().to_string(), "meaning": meaning, "plot": plot }),
         );
     }
     print_foot(plot.as_deref())

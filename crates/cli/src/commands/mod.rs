@@ -9,10 +9,13 @@ mod train;
 
 use crate::args::Command;
 use anyhow::Result;
+use chainrule_kernels::SimdLevel;
 use std::process::ExitCode;
 
 /// Runs a command.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    // Kernels have no way to report that it is wrong.
+    SimdLevel::of_environment()?;
     match command {
         Command::Train(args) => train::run(&args)?,
         Command::Evaluate(args) => evaluate::run(&args)?,

@@ -3,10 +3,11 @@
 use super::settings::Settings;
 use super::{Trained, test_results};
 use crate::charts;
-use crate::machine::{self, Blas};
+use crate::machine::Blas;
 use crate::output_directory::OutputDirectory;
 use anyhow::{Result, anyhow};
 use chainrule_core::Real;
+use chainrule_kernels::simd_level;
 use chainrule_models::{Classifier, EpochRecord};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -65,7 +66,7 @@ struct Metrics<'a> {
     #[serde(flatten)]
     settings: &'a Settings,
     threads: usize,
-    simd: &'static str,
+    simd: String,
     blas: Blas,
     version: &'static str,
 }
@@ -79,7 +80,7 @@ fn metrics(trained: &Trained) -> Result<Vec<u8>> {
         parameters_sha256: parameters_sha256(&trained.classifier),
         settings: &trained.settings,
         threads: trained.threads,
-        simd: machine::simd(),
+        simd: simd_level().to_string(),
         blas: Blas::here(),
         version: env!("CARGO_PKG_VERSION"),
     };

@@ -1,0 +1,134 @@
+//! A few numbers that one instruction computes at once, at each level of SIMD.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use crate::simd::{SimdLevel, simd_level};
+use chainrule_core::Real;
+use std::ops::{Add, Div, Mul, Sub};
+
+/// 64 bytes of numbers: 16 f32 or 8 f64, whatever the registers' width, so that a kernel adds in the same order at every level.
+///
+/// Where there are no such registers a method must not be called; [`dispatch`] sees to it.
+pub(crate) trait Lanes<F: Real>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// Yes or no for each lane.
+    type Mask: Copy;
+
+    const WIDTH: usize = 64 / F::BYTES;
+
+    fn splat(x: F) -> Self;
+    /// Of exactly [`Lanes::WIDTH`] numbers, as is [`Lanes::store`].
+    fn load(x: &[F]) -> Self;
+    fn store(self, y: &mut [F]);
+
+    /// Of at most [`Lanes::WIDTH`] numbers; `rest` is in the lanes beyond them.
+    #[inline(always)]
+    fn load_part(x: &[F], rest: F) -> Self {
+        let mut lanes = [rest; 16];
+        lanes[..x.len()].copy_from_slice(x);
+        Self::load(&lanes[..Self::WIDTH])
+    }
+
+    /// The first lanes, at most [`Lanes::WIDTH`].
+    #[inline(always)]
+    fn store_part(self, y: &mut [F]) {
+        let mut lanes = [F::zero(); 16];
+        self.store(&mut lanes[..Self::WIDTH]);
+        y.copy_from_slice(&lanes[..y.len()]);
+    }
+
+    /// self · b + c, rounded once where the level has FMA, else twice.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// The larger; `self` where `other` is NaN.
+    fn larger(self, other: Self) -> Self;
+    fn less(self, other: Self) -> Self::Mask;
+    /// Yes where one is NaN.
+    fn differ(self, other: Self) -> Self::Mask;
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// The lowest bits as the exponent: 2^(n - bias) of a number whose representation ends in n.
+    fn power(self) -> Self;
+    /// (n, m) with self = 2ⁿ m and m between √½ and √2, of a number that is at least 1 and finite.
+    fn split(self) -> (Self, Self);
+
+    /// Both one after the other, number by number in turns: a₀ b₀ a₁ b₁ ….
+    fn zip(self, other: Self) -> (Self, Self);
+
+    /// The sum of the lanes, each half added to the other.
+    fn sum(self) -> F;
+    fn largest(self) -> F;
+}
+
+/// Turns a matrix of [`Lanes::WIDTH`] rows round: as many riffles as the width has bits.
+#[inline(always)]
+pub(crate) fn transpose<F: Real, L: Lanes<F>>(mut rows: [L; 16]) -> [L; 16] {
+    let half = L::WIDTH / 2;
+    let mut width = 1;
+    while width < L::WIDTH {
+        let mut riffled = rows;
+        for i in 0..half {
+            (riffled[2 * i], riffled[2 * i + 1]) = rows[i].zip(rows[i + half]);
+        }
+        rows = riffled;
+        width *= 2;
+    }
+    rows
+}
+
+/// The number in all lanes.
+#[inline(always)]
+pub(crate) fn splat<F: Real, L: Lanes<F>>(x: f64) -> L {
+    L::splat(F::of(x))
+}
+
+/// Σ cᵢ rⁱ. The number of coefficients is a constant, without which the loop would not be unrolled.
+#[inline(always)]
+pub(crate) fn polynomial<F: Real, L: Lanes<F>, const C: usize, const N: usize>(
+    c: &[f64; C],
+    r: [L; N],
+) -> [L; N] {
+    let mut sum: [L; N] = [splat(c[C - 1]); N];
+    for power in (0..C - 1).rev() {
+        for i in 0..N {
+            sum[i] = sum[i].mul_add(r[i], splat(c[power]));
+        }
+    }
+    sum
+}
+
+/// A computation in [`Lanes`], of whatever level.
+pub(crate) trait Kernel<F: Real> {
+    /// `#[inline(always)]`, and so must be all that it calls: registers exist only inside [`dispatch`].
+    fn run<L: Lanes<F>>(self);
+}
+
+/// Runs the kernel at this process's [`SimdLevel`].
+#[inline(always)]
+pub(crate) fn dispatch<F: Real>(kernel: impl Kernel<F>) {
+    match simd_level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: simd_level found the features on this processor.
+        SimdLevel::Avx512 => unsafe { avx512(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: simd_level found the features on this processor.
+        SimdLevel::Avx2 => unsafe { avx2(kernel) },
+        _ => kernel.run::<portable::Portable<F>>(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn avx512<F: Real>(kernel: impl Kernel<F>) {
+    kernel.run::<avx512::Avx512<F>>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<F: Real>(kernel: impl Kernel<F>) {
+    kernel.run::<avx2::Avx2<F>>();
+}

@@ -1,0 +1,212 @@
+//! The same computations at every level of SIMD that this process may use. A limit holds for the whole process, so this is one
+//! test in a process of its own.
+//!
+//! `make test` runs the other tests of kernels and the golden values once more with `CHAINRULE_SIMD` set.
+
+use chainrule_core::{Purpose, Random, Real, Targets};
+use chainrule_kernels::{
+    CrossEntropyOptions, SimdLevel, cross_entropy_on_logits, limit_simd, log_softmax, log_sum_exp,
+    simd_level, softmax, softmax_backward, softmax_backward_jacobian, softmax_backward_stored_jacobian,
+    softmax_cross_entropy,
+};
+use ndarray::{Array1, Array2, Axis, concatenate};
+
+/// Around the widths of registers, of the transposed form, of a sum in f32, and of a row's block.
+const CLASSES: [usize; 23] =
+    [1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 257, 300, 1000, 2049, 4100, 20_000];
+
+/// What is computed of one batch.
+#[derive(Clone, PartialEq, Debug)]
+struct Results<F> {
+    s: Array2<F>,
+    log: Array2<F>,
+    sums: Array1<F>,
+    losses: Array1<F>,
+    alone: Array1<F>,
+    d: Array2<F>,
+    back: [Array2<F>; 2],
+}
+
+fn results<F: Real>(x: &Array2<F>, labels: &[usize], options: CrossEntropyOptions) -> Results<F> {
+    let nan = || Array2::from_elem(x.dim(), F::nan());
+    let row = || Array1::from_elem(x.nrows(), F::nan());
+    let (mut s, mut log, mut d, mut back) = (nan(), nan(), nan(), [nan(), nan()]);
+    let (mut sums, mut losses, mut alone) = (row(), row(), row());
+    let targets = Targets::Classes(labels);
+    softmax(x.view(), s.view_mut());
+    log_softmax(x.view(), log.view_mut());
+    log_sum_exp(x.view(), sums.view_mut());
+    softmax_cross_entropy(x.view(), targets, options, F::of(0.5), losses.view_mut(), d.view_mut());
+    cross_entropy_on_logits(x.view(), targets, options, alone.view_mut());
+    softmax_backward(s.view(), x.view(), back[0].view_mut());
+    if x.ncols() <= 1000 {
+        softmax_backward_jacobian(s.view(), x.view(), back[1].view_mut());
+    } else {
+        back[1] = back[0].clone();
+    }
+    Results { s, log, sums, losses, alone, d, back }
+}
+
+/// In ε of the exact value.
+fn error_of<F: Real>(found: F, exact: f64) -> f64 {
+    let scale = exact.abs().max(F::min_positive_value().as_f64());
+    (found.as_f64() - exact).abs() / scale / F::epsilon().as_f64()
+}
+
+fn check<F: Real>(x: &Array2<f64>, spread: f64) {
+    // A band of a wider matrix, so that rows do not follow one another.
+    let wide = Array2::from_elem((x.nrows(), x.ncols() + 3), F::nan());
+    let x: Array2<F> = x.mapv(F::of);
+    let mut wide = wide;
+    wide.slice_axis_mut(Axis(1), (0..x.ncols()).into()).assign(&x);
+    let classes = x.ncols();
+    let labels: Vec<usize> = (0..x.nrows()).map(|i| i * 5 % classes).collect();
+    let weights: Vec<f64> = (0..classes).map(|j| 0.5 + (j % 4) as f64 * 0.25).collect();
+    let options = CrossEntropyOptions {
+        class_weights: Some(&weights),
+        ignored_label: (classes > 1).then_some(0),
+        ..Default::default()
+    };
+    let mut by_level = Vec::new();
+    for level in SimdLevel::ALL {
+        if limit_simd(level) != level {
+            continue;
+        }
+        assert_eq!(simd_level(), level);
+        let found = results(&x, &labels, options);
+        let place = |i: usize| format!("{level}, {}, {classes} classes, spread {spread}, row {i}", F::NAME);
+        for (i, row) in x.outer_iter().enumerate() {
+            // Exact, as far as f64 goes: to some 1e-15, relatively.
+            let max = row.iter().fold(f64::NEG_INFINITY, |max, x| x.as_f64().max(max));
+            let e: Vec<f64> = row.iter().map(|x| (x.as_f64() - max).exp()).collect();
+            let sum = e.chunks(64).map(|e| e.iter().sum::<f64>()).sum::<f64>();
+            // f64 is held to what the reference itself rounds.
+            let bound = if F::BYTES == 4 { 2.5 } else { 4.0 + spread.max(1.0) * 8.0 };
+            for (j, e) in e.iter().enumerate() {
+                let error = error_of(found.s[[i, j]], e / sum);
+                assert!(error <= bound, "{}, softmax {j}: {error} ε", place(i));
+            }
+            let log_sum = max + sum.ln();
+            let scale = log_sum.abs().max(max.abs()).max(1.0);
+            let error = (found.sums[i].as_f64() - log_sum).abs() / scale / F::epsilon().as_f64();
+            assert!(error <= 2.5, "{}, log-sum-exp: {error} ε", place(i));
+            let ignored = options.ignored_label == Some(labels[i]);
+            let weight = if ignored { 0.0 } else { weights[labels[i]] };
+            let loss = weight * (sum.ln() - (row[labels[i]].as_f64() - max));
+            let scale = loss.abs().max(1.0);
+            let error = (found.losses[i].as_f64() - loss).abs() / scale / F::epsilon().as_f64();
+            assert!(
+                error <= if F::BYTES == 4 { 2.5 } else { 16.0 + spread },
+                "{}, loss: {error} ε",
+                place(i)
+            );
+            for (j, &d) in found.d.row(i).iter().enumerate() {
+                let y = if j == labels[i] { 1.0 } else { 0.0 };
+                let exact = 0.5 * weight * (e[j] / sum - y);
+                let scale = 0.5 * weight * (e[j] / sum + y) + F::min_positive_value().as_f64();
+                let error = (d.as_f64() - exact).abs() / scale / F::epsilon().as_f64();
+                assert!(
+                    error <= if F::BYTES == 4 { 3.5 } else { bound + 4.0 },
+                    "{}, gradient {j}: {error} ε",
+                    place(i)
+                );
+            }
+            for (j, &log) in found.log.row(i).iter().enumerate() {
+                let exact = (row[j].as_f64() - max) - sum.ln();
+                let error = (log.as_f64() - exact).abs() / exact.abs().max(1.0) / F::epsilon().as_f64();
+                assert!(
+                    error <= if F::BYTES == 4 { 2.5 } else { 16.0 + spread },
+                    "{}, log {j}: {error} ε",
+                    place(i)
+                );
+            }
+        }
+        assert_eq!(found.losses, found.alone, "{level}");
+        // The two ways back add in different orders.
+        let scale = x.iter().fold(1.0, |scale: f64, x| x.as_f64().abs().max(scale));
+        let apart = (&found.back[0] - &found.back[1]).iter().fold(0.0, |a: f64, b| a.max(b.as_f64().abs()));
+        assert!(apart <= 8.0 * scale * F::epsilon().as_f64(), "{level}, {classes} classes: {apart:e}");
+
+        // A row alone, and the rows in another order and memory, are the same bits.
+        let view = wide.slice_axis(Axis(1), (0..classes).into());
+        let mut s = Array2::from_elem(x.dim(), F::nan());
+        softmax(view, s.view_mut());
+        assert_eq!(s, found.s, "{level}, {classes} classes");
+        for i in [0, x.nrows() - 1] {
+            let rows = i..i + 1;
+            let row = x.slice_axis(Axis(0), rows.into()).to_owned();
+            let alone = results(&row, &labels[i..=i], options);
+            assert_eq!(alone.s.row(0), found.s.row(i), "{}", place(i));
+            assert_eq!(alone.d.row(0), found.d.row(i), "{}", place(i));
+            assert_eq!(alone.losses[0], found.losses[i], "{}", place(i));
+        }
+        by_level.push((level, found));
+    }
+    // Both have FMA, and add in the same order.
+    if let [.., (SimdLevel::Avx2, avx2), (SimdLevel::Avx512, avx512)] = &by_level[..] {
+        assert_eq!(avx2, avx512, "{classes} classes, {}", F::NAME);
+    }
+    limit_simd(SimdLevel::Avx512);
+}
+
+fn special<F: Real>() {
+    let (inf, nan) = (F::infinity(), F::nan());
+    for classes in [3, 40, 70, 300, 5000] {
+        let mut x = Array2::from_elem((5, classes), -inf);
+        x[[0, 1]] = F::of(3.0);
+        x.row_mut(1).fill(F::of(-1e30));
+        x[[2, 0]] = nan;
+        x[[4, 0]] = F::of(1e38);
+        x[[4, classes - 1]] = F::of(-1e38);
+        let found = results(&x, &[1, 0, 1, 1, classes - 1], Default::default());
+        assert_eq!((found.s[[0, 1]], found.losses[0], found.d[[0, 1]]), (F::one(), F::zero(), F::zero()));
+        assert!((0..classes).filter(|&j| j != 1).all(|j| found.s[[0, j]] == F::zero()));
+        let even = F::of(1.0 / classes as f64);
+        assert!(found.s.row(1).iter().all(|&s| (s / even - F::one()).abs() <= F::of(2.0) * F::epsilon()));
+        for undefined in [2, 3] {
+            assert!(
+                found.s.row(undefined).iter().all(|s| s.is_nan()),
+                "{classes}: {:?}",
+                found.s.row(undefined)
+            );
+            assert!(found.losses[undefined].is_nan() && found.d[[undefined, 0]].is_nan());
+        }
+        assert_eq!((found.s[[4, 0]], found.losses[4]), (F::one(), F::of(2e38)));
+    }
+}
+
+#[test]
+fn every_level() {
+    for classes in CLASSES {
+        for spread in [1.0, 30.0, 1000.0] {
+            let rows = if classes > 300 { 2 } else { 19 };
+            let random = Random::new(classes as u64, Purpose::Check, 0);
+            let normal = Array2::from_shape_fn((rows, classes), |(i, j)| {
+                f64::from((spread * random.normal((i * classes + j) as u64)) as f32)
+            });
+            // Rows that are sure of a class, and that lie far from 0.
+            let mut sure = normal.clone();
+            sure.column_mut(classes / 2).iter_mut().for_each(|x| *x += 20.0);
+            let shifted = normal.mapv(|x| f64::from((x + 300.0) as f32));
+            let sure = sure.mapv(|x| f64::from(x as f32));
+            let x = concatenate(Axis(0), &[normal.view(), sure.view(), shifted.view()]).expect("rows");
+            check::<f32>(&x, spread);
+            check::<f64>(&x, spread);
+        }
+    }
+    for level in SimdLevel::ALL {
+        if limit_simd(level) == level {
+            special::<f32>();
+            special::<f64>();
+        }
+    }
+    // The stored Jacobian is BLAS's, but for its entries.
+    let s = Array2::from_elem((1, 4), 0.25_f32);
+    let mut dx = Array2::zeros((1, 4));
+    for level in SimdLevel::ALL {
+        limit_simd(level);
+        softmax_backward_stored_jacobian(s.view(), s.view(), dx.view_mut());
+        assert!(dx.iter().all(|dx| *dx == 0.0));
+    }
+    limit_simd(SimdLevel::Avx512);
+}
