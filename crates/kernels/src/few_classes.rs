@@ -6,9 +6,11 @@ use crate::softmax::{Exponentials, Normalizer};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::array::from_fn;
+use std::mem::MaybeUninit;
+use std::slice;
 
 /// Up to so many classes samples, not classes, lie side by side in the registers: a row of ten would leave most lanes empty.
-pub(crate) const FEW: usize = 64;
+pub(crate) const FEW: usize = 128;
 
 /// Classes at a time.
 const GROUP: usize = 4;
@@ -34,7 +36,10 @@ pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
     mut each: impl FnMut(usize, usize, &mut [L]),
 ) {
     let (rows, classes) = x.dim();
-    let mut block = [L::splat(F::zero()); FEW];
+    // Not set up first, which would take as long as a small batch.
+    let mut block = [const { MaybeUninit::<L>::uninit() }; FEW];
+    let padded = classes.next_multiple_of(GROUP);
+    assert!(padded <= FEW);
     for start in (0..rows).step_by(L::WIDTH) {
         let count = L::WIDTH.min(rows - start);
         for first in (0..classes).step_by(L::WIDTH) {
@@ -46,10 +51,12 @@ pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
                 *line = L::load_part(&row[first..last], F::neg_infinity());
             }
             for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
-                *of_class = line;
+                of_class.write(line);
             }
         }
-        each(start, count, &mut block[..classes.next_multiple_of(GROUP)]);
+        // SAFETY: all classes up to the last of a whole group were written: a group is no wider than `transpose`'s squares.
+        let block = unsafe { slice::from_raw_parts_mut(block.as_mut_ptr().cast::<L>(), padded) };
+        each(start, count, block);
     }
 }
 

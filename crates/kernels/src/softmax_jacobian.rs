@@ -100,7 +100,7 @@ struct ByRows<'a, F> {
 }
 
 /// Rows of the Jacobian that are formed side by side, for each needs the same s and dy, and waits for its own sum.
-const ROWS: usize = 4;
+const ROWS: usize = 8;
 
 /// Registers of one row that are summed before the sum is added to others, so that no sum is long.
 const PART: usize = 16;
@@ -119,18 +119,21 @@ impl<F: Real> Kernel<F> for ByRows<'_, F> {
             for (s, dy) in s.chunks(PART * L::WIDTH).zip(dy.chunks(PART * L::WIDTH)) {
                 let mut part = [zero; ROWS];
                 let (s, dy) = (s.chunks_exact(L::WIDTH), dy.chunks_exact(L::WIDTH));
-                let rest = [s.remainder(), dy.remainder()].map(
-                    #[inline(always)]
-                    |x| L::load_part(x, F::zero()),
-                );
+                let rest = (s.remainder(), dy.remainder());
                 for (s, dy) in s.zip(dy) {
                     let (s, dy) = (L::load(s), L::load(dy));
                     for i in 0..ROWS {
                         part[i] = (s_i[i] * s).mul_add(dy, part[i]);
                     }
                 }
+                if !rest.0.is_empty() {
+                    let (s, dy) = (L::load_part(rest.0, F::zero()), L::load_part(rest.1, F::zero()));
+                    for i in 0..ROWS {
+                        part[i] = (s_i[i] * s).mul_add(dy, part[i]);
+                    }
+                }
                 for i in 0..ROWS {
-                    sums[i] = sums[i] + (s_i[i] * rest[0]).mul_add(rest[1], part[i]);
+                    sums[i] = sums[i] + part[i];
                 }
             }
             // δᵢⱼ was 0 in the sum, and its sign the other one; its one term, sᵢ dyᵢ, follows.
