@@ -78,10 +78,10 @@ mod openblas {
     /// OpenBLAS has such kernels (its option `SMALL_MATRIX_OPT`) for the processors with AVX-512 that it names so.
     pub(crate) fn has_small_kernels() -> bool {
         static ANSWER: OnceLock<bool> = OnceLock::new();
-        // SAFETY: the function returns a NUL-terminated string that OpenBLAS never frees.
-        *ANSWER.get_or_init(|| match unsafe { CStr::from_ptr(openblas_get_corename()) }.to_bytes() {
-            b"SkylakeX" | b"Cooperlake" | b"SapphireRapids" => true,
-            _ => false,
+        *ANSWER.get_or_init(|| {
+            // SAFETY: the function returns a NUL-terminated string that OpenBLAS never frees.
+            let kernel = unsafe { CStr::from_ptr(openblas_get_corename()) };
+            matches!(kernel.to_bytes(), b"SkylakeX" | b"Cooperlake" | b"SapphireRapids")
         })
     }
 

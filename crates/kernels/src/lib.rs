@@ -13,7 +13,7 @@
 //! | [`binary_cross_entropy`], [`binary_cross_entropy_on_logits`], [`binary_focal`] | losses of yes-or-no answers |
 //! | [`layer_norm()`], [`dropout()`] | what layers do beside products |
 //! | [`penalty`], [`clip_column_norms`] | regularisation |
-//! | [`vectorize`], [`limit_simd`], [`pool`], [`blas`] | the machine |
+//! | [`vectorize`], [`limit_simd`], [`pool`], [`with_scratch`], [`blas`] | the machine |
 //!
 //! Shapes are (rows, columns). Except for the matrix products, which take any layout, a matrix must have contiguous rows
 //! (a column stride of 1); the row stride is free, so a range of columns of a larger matrix will do.

@@ -138,7 +138,7 @@ mod tests {
                 for k in [1, 784, 1024, 1025, 4096, 1_000_000] {
                     for [rows, columns, depth] in [piece::<f32>([m, n, k]), piece::<f64>([m, n, k])] {
                         assert!(rows * columns * depth <= LARGEST, "{m} {n} {k}: {rows} {columns} {depth}");
-                        assert!(rows >= m.min(ROW_MULTIPLE) && columns >= 1 && depth >= 1 && depth <= DEPTH);
+                        assert!(rows >= m.min(ROW_MULTIPLE) && columns >= 1 && (1..=DEPTH).contains(&depth));
                     }
                 }
             }

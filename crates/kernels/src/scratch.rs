@@ -7,6 +7,14 @@ thread_local! {
 
 /// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays; if `f` asks for one
 /// again, that is another.
+///
+/// ```
+/// let sum = chainrule_kernels::with_scratch(3, |numbers: &mut [f32]| {
+///     numbers.fill(0.5);
+///     numbers.iter().sum::<f32>()
+/// });
+/// assert_eq!(sum, 1.5);
+/// ```
 pub fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
     let mut scratch = SCRATCH.take();
     let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
