@@ -62,9 +62,10 @@ pub(crate) unsafe fn gemm_in_pieces<F: Real>(
     }
 }
 
-/// Whether a product of these sizes is worth the turning of A and C; a long A would take a large scratch.
+/// Whether a product of these sizes is worth the turning of A and C. For each multiplication that is 1/n + 1/k of a number turned,
+/// where OpenBLAS would copy 1/m of a number of B. A long A would take a large scratch.
 pub(crate) fn pays_to_turn([m, n, k]: [usize; 3]) -> bool {
-    m >= 16 && n >= 32 && (32..=8 * DEPTH).contains(&k)
+    m >= 16 && n.min(k) > 2 * m && k <= 8 * DEPTH
 }
 
 /// C ← α A B + β C where B is transposed in memory and A is not: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
