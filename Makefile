@@ -32,9 +32,8 @@ test: openblas check
 	@# Core2: an OpenBLAS without kernels for small products, as on most processors.
 	@for level in portable avx2; do \
 		echo "== the kernels and the golden values at most with $$level"; \
-		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test --quiet --locked --package chainrule \
-			--package chainrule-kernels --lib --test golden --test gradient_table --test softmax --test simd_levels \
-			--test matmul || exit 1; \
+		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test --workspace --quiet --locked \
+			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
 	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
 	@for example in $(EXAMPLES); do \
