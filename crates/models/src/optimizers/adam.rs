@@ -72,22 +72,16 @@ impl<F: Real> Optimizer<F> for Adam {
         vectorize(
             #[inline(always)]
             || {
+                let moments = mean.iter_mut().zip(mean_square);
+                let steps = parameters.iter_mut().zip(gradient).zip(moments);
                 if !self.amsgrad {
-                    let len = parameters.len();
-                    let (gradient, mean, mean_square) =
-                        (&gradient[..len], &mut mean[..len], &mut mean_square[..len]);
-                    for i in 0..len {
-                        let g = gradient[i];
-                        let m = beta1 * mean[i] + rest1 * g;
-                        let v = beta2 * mean_square[i] + rest2 * (g * g);
-                        (mean[i], mean_square[i]) = (m, v);
-                        parameters[i] =
-                            keep * parameters[i] - rate * m / (v.sqrt() * root_correction + epsilon);
+                    for ((p, &g), (m, v)) in steps {
+                        *m = beta1 * *m + rest1 * g;
+                        *v = beta2 * *v + rest2 * (g * g);
+                        *p = keep * *p - rate * *m / (v.sqrt() * root_correction + epsilon);
                     }
                     return;
                 }
-                let moments = mean.iter_mut().zip(mean_square);
-                let steps = parameters.iter_mut().zip(gradient).zip(moments);
                 for (((p, &g), (m, v)), largest) in steps.zip(largest) {
                     *m = beta1 * *m + rest1 * g;
                     *v = beta2 * *v + rest2 * (g * g);
