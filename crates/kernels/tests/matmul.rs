@@ -112,7 +112,19 @@ proptest! {
 #[test]
 fn large_products_are_right_too() {
     use Layout::*;
-    for sizes in [[64, 128, 784], [784, 128, 64], [1, 10, 128], [128, 1, 300], [33, 257, 65]] {
+    // The second line: A and C turned round (of a transposed B), in whole and in part; several pieces every way; too large to cut.
+    for sizes in [
+        [64, 128, 784],
+        [784, 128, 64],
+        [1, 10, 128],
+        [128, 1, 300],
+        [33, 257, 65],
+        [20, 100, 90],
+        [70, 300, 200],
+        [24, 70, 600],
+        [100, 150, 1100],
+        [300, 40, 520],
+    ] {
         for layouts in
             [[RowMajor; 3], [Transposed, RowMajor, ColumnsOfWider], [ColumnsOfWider, Transposed, Transposed]]
         {
