@@ -148,8 +148,8 @@ impl DataSet {
     }
 
     /// How the raw inputs are best scaled for a network.
-    pub fn scaling(&self) -> Scaling {
-        self.description.scaling
+    pub fn scaling(&self) -> &Scaling {
+        &self.description.scaling
     }
 
     /// (rows, columns) of the image that a row of inputs is, row by row, if it is one.
@@ -321,7 +321,7 @@ mod tests {
         assert!(matches!(set.targets::<f32>(), Targets::Classes([2, 0])));
         assert_eq!(set.name(), "test");
         assert_eq!(set.class_names(), image.class_names);
-        assert_eq!(set.scaling(), image.scaling);
+        assert_eq!(set.scaling(), &image.scaling);
         assert_eq!(set.image_shape(), Some((1, 2)));
     }
 
