@@ -489,11 +489,11 @@ fn regression_model_on_sine_data() {
 fn image_model_with_scaling_and_batches() {
     let book = Scaling::new(127.5, 1.0 / 127.5).unwrap();
     for pixel in [0.0, 1.0, 200.0, 255.0] {
-        assert_close(book.apply(pixel), (pixel - 127.5) / 127.5);
+        assert_close(book.apply(0, pixel), (pixel - 127.5) / 127.5);
     }
     let (train, test) = chainrule::data::digits().split(0.2, 0).unwrap();
     let builder = Classifier::<f32>::builder(train.width(), 10).hidden(&[64, 64]);
-    let mut model = builder.scaling(Scaling::new(8.0, 1.0 / 8.0).unwrap()).build().unwrap();
+    let mut model = builder.scaling(&Scaling::new(8.0, 1.0 / 8.0).unwrap()).build().unwrap();
     let training = Training {
         optimizer: Arc::new(Adam { learning_rate: 0.005, epsilon: 1e-7, ..Adam::default() }),
         schedule: Schedule::InverseTime { decay: 1e-3 },

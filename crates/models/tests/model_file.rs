@@ -14,7 +14,7 @@ fn classifier<F: Real>() -> Classifier<F> {
         .hidden(&[4])
         .seed(5)
         .gradient(GradientPath::Product)
-        .scaling(Scaling::from_range(0.0, 255.0).unwrap())
+        .scaling(&Scaling::from_range(0.0, 255.0).unwrap())
         .class_names(["cat", "dög"])
         .build()
         .unwrap()
@@ -63,6 +63,21 @@ fn round_trip<F: Real>() {
 fn what_is_saved_is_what_is_loaded() {
     round_trip::<f32>();
     round_trip::<f64>();
+}
+
+#[test]
+fn each_columns_scaling_and_metadata_are_saved() {
+    let place = Place::new();
+    let scaling = Scaling::per_column(vec![(0.1, 3.0), (-7.0, 0.25), (0.0, 1.0)]).unwrap();
+    let builder = Classifier::<f32>::builder(3, 2).scaling(&scaling).metadata("source", "flöwers.csv");
+    builder.build().unwrap().save(place.file()).unwrap();
+    let loaded = Classifier::<f32>::load(place.file()).unwrap();
+    assert_eq!(loaded.scaling(), &scaling);
+    assert_eq!((loaded.metadata("source"), loaded.metadata("other")), (Some("flöwers.csv"), None));
+
+    let narrow = Scaling::per_column(vec![(0.0, 1.0); 2]).unwrap();
+    let error = Classifier::<f32>::builder(3, 2).scaling(&narrow).build().unwrap_err();
+    assert_eq!(error.to_string(), "scaling: expected 3 columns, found 2");
 }
 
 #[test]

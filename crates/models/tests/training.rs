@@ -154,7 +154,7 @@ fn scaling_is_part_of_the_classifier() {
     let mut plain = Classifier::builder(6, 3).build().unwrap();
     plain.fit(Samples::new(&x, targets), &training).unwrap();
     let scaling = chainrule_core::Scaling::new(7.0, 1.0 / 50.0).unwrap();
-    let mut scaled = Classifier::builder(6, 3).scaling(scaling).build().unwrap();
+    let mut scaled = Classifier::builder(6, 3).scaling(&scaling).build().unwrap();
     scaled.fit(Samples::new(&raw, targets), &training).unwrap();
     let (plain, scaled) = (plain.predict_proba(&x).unwrap(), scaled.predict_proba(&raw).unwrap());
     assert!((plain - scaled).iter().all(|difference| difference.abs() < 1e-10));

@@ -3,6 +3,7 @@
 use crate::args::InspectArgs;
 use crate::stdout::{buffered, print_json};
 use anyhow::Result;
+use chainrule_core::Scaling;
 use chainrule_models::{Classifier, LayerSpec};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -22,7 +23,13 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     }
     let scaling = classifier.scaling();
     writeln!(out, "\nclasses: {}", classifier.class_names().join(", "))?;
-    writeln!(out, "scaling: (x - {}) · {}", scaling.shift(), scaling.factor())?;
+    match scaling.columns() {
+        None => {
+            let (shift, factor) = scaling.column(0);
+            writeln!(out, "scaling: (x - {shift}) · {factor}")?;
+        }
+        Some(columns) => writeln!(out, "scaling: each of the {columns} columns by its own shift and factor")?,
+    }
     if let Some(LayerSpec::Softmax { gradient }) = classifier.architecture().layers.last() {
         writeln!(out, "gradient: {}", json!(gradient).as_str().unwrap_or_default().replace('_', "-"))?;
     }
@@ -61,6 +68,18 @@ fn describe(classifier: &Classifier<f32>) -> Value {
         "parameters": network.parameters().len(),
         "layers": layers,
         "class_names": classifier.class_names(),
-        "scaling": { "shift": classifier.scaling().shift(), "factor": classifier.scaling().factor() },
+        "scaling": describe_scaling(classifier.scaling()),
     })
+}
+
+/// One shift and factor for all columns, or a list of one for each.
+fn describe_scaling(scaling: &Scaling) -> Value {
+    let column = |column| {
+        let (shift, factor) = scaling.column(column);
+        json!({ "shift": shift, "factor": factor })
+    };
+    match scaling.columns() {
+        None => column(0),
+        Some(columns) => (0..columns).map(column).collect(),
+    }
 }

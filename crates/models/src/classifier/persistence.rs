@@ -4,7 +4,7 @@ use crate::model_file::{ModelFileError, TensorFile, read_parameters, write_param
 use chainrule_core::{Layer, Real, Scaling};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ struct Description {
     class_names: Vec<String>,
     scaling: ScalingDescription,
     epochs: usize,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
 }
 
 /// Just the version, which is read first: all else may differ in another version.
@@ -29,11 +31,35 @@ struct DescriptionVersion {
     version: u32,
 }
 
+/// One for all columns, or (shift, factor) for each.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScalingDescription {
-    shift: f64,
-    factor: f64,
+#[serde(untagged)]
+enum ScalingDescription {
+    All { shift: f64, factor: f64 },
+    Each(Vec<(f64, f64)>),
+}
+
+impl From<&Scaling> for ScalingDescription {
+    fn from(scaling: &Scaling) -> Self {
+        match scaling.columns() {
+            None => {
+                let (shift, factor) = scaling.column(0);
+                ScalingDescription::All { shift, factor }
+            }
+            Some(columns) => ScalingDescription::Each((0..columns).map(|c| scaling.column(c)).collect()),
+        }
+    }
+}
+
+impl TryFrom<ScalingDescription> for Scaling {
+    type Error = chainrule_core::Error;
+
+    fn try_from(description: ScalingDescription) -> Result<Self, Self::Error> {
+        match description {
+            ScalingDescription::All { shift, factor } => Scaling::new(shift, factor),
+            ScalingDescription::Each(columns) => Scaling::per_column(columns),
+        }
+    }
 }
 
 impl<F: Real> Classifier<F> {
@@ -51,8 +77,9 @@ impl<F: Real> Classifier<F> {
             version: VERSION,
             architecture: self.architecture.clone(),
             class_names: self.class_names.clone(),
-            scaling: ScalingDescription { shift: self.scaling.shift(), factor: self.scaling.factor() },
+            scaling: (&self.scaling).into(),
             epochs: self.epochs,
+            metadata: self.metadata.clone(),
         };
         let description = serde_json::to_string(&description)
             .map_err(|source| ModelFileError::description(path, source))?;
@@ -74,16 +101,16 @@ impl<F: Real> Classifier<F> {
         let tensors = file.tensors(path)?;
 
         let model_error = |source| ModelFileError::model(path, source);
-        let Description { architecture, class_names, scaling, epochs, .. } = description;
+        let Description { architecture, class_names, scaling, epochs, metadata, .. } = description;
         let builder = architecture.append_to(Network::<F>::builder(architecture.inputs));
         // Layers are only widths so far; the parameters that they ask for must be in the file before they are made.
         let layers: Vec<&dyn Layer<F>> = builder.layers().iter().map(|layer: &Arc<_>| &**layer).collect();
         let parameters: Vec<F> = read_parameters(path, &tensors, &layers)?;
         let mut network = builder.build().map_err(model_error)?;
         network.parameters_mut().copy_from_slice(&parameters);
-        let scaling = Scaling::new(scaling.shift, scaling.factor).map_err(model_error)?;
-        let classifier =
-            Classifier::from_parts(architecture, network, class_names, scaling).map_err(model_error)?;
+        let scaling = scaling.try_into().map_err(model_error)?;
+        let classifier = Classifier::from_parts(architecture, network, class_names, scaling, metadata)
+            .map_err(model_error)?;
         Ok(Classifier { epochs, ..classifier })
     }
 }
