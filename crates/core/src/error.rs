@@ -75,6 +75,26 @@ pub enum Error {
         sum: f64,
     },
 
+    /// A predicted probability is not between 0 and 1.
+    #[error("probabilities: row {row} gives class {class} the probability {value}, expected 0 to 1")]
+    PredictedProbability {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        class: usize,
+        /// The value found.
+        value: f64,
+    },
+
+    /// The predicted probabilities of a row do not sum to 1.
+    #[error("probabilities: row {row} sums to {sum}, expected 1")]
+    PredictedDistribution {
+        /// The row.
+        row: usize,
+        /// The sum found.
+        sum: f64,
+    },
+
     /// Targets are of a kind that the loss cannot compare outputs with.
     #[error("targets: expected {expected}, found {found}")]
     TargetKind {

@@ -32,6 +32,7 @@ mod classifier;
 mod initializer;
 mod layers;
 mod losses;
+pub mod metrics;
 mod model_file;
 mod network;
 mod optimizers;
@@ -48,7 +49,11 @@ pub use losses::{
     BinaryCrossEntropy, CategoricalCrossEntropy, Focal, Huber, MeanAbsoluteError, MeanSquaredError,
     NegativeLogLikelihood, SigmoidCrossEntropy, SigmoidFocal, SoftmaxCrossEntropy, SoftmaxFocal, Summed,
 };
+pub use metrics::{ClassificationReport, Predictions};
 pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
-pub use training::{Accuracy, EpochRecord, History, Progress, Samples, Score, Training};
+pub use training::{
+    Accuracy, BatchRecord, Callback, Ending, EpochRecord, History, HistoryFileError, Progress, Samples,
+    Score, Training,
+};
