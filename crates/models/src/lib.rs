@@ -36,6 +36,7 @@ pub mod metrics;
 mod model_file;
 mod network;
 mod optimizers;
+mod predictor;
 mod settings;
 mod training;
 
@@ -53,4 +54,5 @@ pub use metrics::{ClassificationReport, Predictions};
 pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
+pub use predictor::{Predictor, PredictorScratch};
 pub use training::{Accuracy, EpochRecord, History, Progress, Samples, Score, Training};
