@@ -29,6 +29,7 @@
 
 mod activations;
 mod classifier;
+mod export;
 mod initializer;
 mod layers;
 mod losses;

@@ -49,7 +49,7 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
 }
 
 /// Writes a file beside its place, syncs and renames it.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // As any new file: readable by all that the umask lets, where a temporary file is the owner's alone.

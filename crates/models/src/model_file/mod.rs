@@ -5,5 +5,5 @@ mod file;
 mod tensors;
 
 pub use error::ModelFileError;
-pub(crate) use file::TensorFile;
+pub(crate) use file::{TensorFile, write_whole};
 pub(crate) use tensors::{read_parameters, write_parameters};
