@@ -29,6 +29,7 @@
 
 mod activations;
 mod classifier;
+mod export;
 mod initializer;
 mod layers;
 mod losses;
@@ -36,6 +37,7 @@ pub mod metrics;
 mod model_file;
 mod network;
 mod optimizers;
+mod predictor;
 mod settings;
 mod training;
 
@@ -53,7 +55,8 @@ pub use metrics::{ClassificationReport, Predictions};
 pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
+pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
-    Accuracy, BatchRecord, Callback, Ending, EpochRecord, History, HistoryFileError, Progress, Samples,
-    Score, Training,
+    Accuracy, BatchRecord, Callback, ClassWeights, EarlyStopping, Ending, EpochRecord, History,
+    HistoryFileError, Monitor, Progress, Samples, Score, Training,
 };

@@ -103,6 +103,20 @@ pub enum ModelFileError {
         /// The number found.
         value: f64,
     },
+    /// It was to be exported, but is not of the kind that gives probabilities.
+    #[error("{path}: expected a classifier whose last layer is softmax", path = path.display())]
+    NoSoftmax {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// It was to be exported, but is larger than the format allows.
+    #[error("{path}: expected less than 2 GiB, found {bytes} bytes", path = path.display())]
+    TooLarge {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// How large it would have become.
+        bytes: usize,
+    },
     /// The description is readable but not of a possible model.
     #[error("{path}: {source}", path = path.display())]
     Model {

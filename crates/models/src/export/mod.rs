@@ -1,0 +1,4 @@
+//! Classifiers for other tools: ONNX, and safetensors with PyTorch's names.
+
+#[cfg(feature = "onnx")]
+mod onnx;
