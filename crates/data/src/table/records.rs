@@ -57,7 +57,7 @@ const PAGE: u8 = 0x15;
 
 /// The rows of a file, one at a time.
 pub(super) enum Records {
-    Text(TextRecords),
+    Text(Box<TextRecords>),
     #[cfg(feature = "parquet")]
     Parquet(ParquetRecords),
 }
@@ -69,7 +69,7 @@ impl Records {
         if start.starts_with(b"PAR1") && start.get(4).is_none_or(|&byte| byte == PAGE) {
             return Self::parquet(path);
         }
-        Ok(Records::Text(TextRecords::new(path, input, delimiter)?))
+        Ok(Records::Text(Box::new(TextRecords::new(path, input, delimiter)?)))
     }
 
     #[cfg(feature = "parquet")]
