@@ -396,17 +396,21 @@ fn categorical_model_with_dropout_on_spiral_data() {
     };
     let validation = Samples::new(&validation, validation.targets());
     let (mut steps, mut epochs) = (0, 0);
-    let history =
-        model.fit_with(Samples::new(&train, train.targets()), Some(validation), &training, &mut |news| {
+    let history = model.fit_with(
+        Samples::new(&train, train.targets()),
+        Some(validation),
+        &training,
+        &mut |news: Progress| {
             match news {
-                Progress::Batch { batches, .. } => {
-                    assert_eq!(batches, 30);
+                Progress::Batch(record) => {
+                    assert_eq!(record.batches, 30);
                     steps += 1;
                 }
                 _ => epochs += 1,
             }
             ControlFlow::Continue(())
-        });
+        },
+    );
     let last = *history.unwrap().epochs.last().unwrap();
     assert_eq!((steps, epochs), (60 * 30, 60));
     assert!(model.network().penalty() > 0.0);

@@ -1,6 +1,6 @@
 //! The bar that runs through each epoch.
 
-use chainrule_models::Progress;
+use chainrule_models::{BatchRecord, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ impl EpochBar {
     /// Moves the bar, and prints a line for an epoch that is over.
     pub(crate) fn show(&self, news: Progress) -> io::Result<()> {
         match news {
-            Progress::Batch { epoch, epochs, batch, batches, loss, accuracy } => {
+            Progress::Batch(&BatchRecord { epoch, epochs, batch, batches, loss, accuracy, .. }) => {
                 if !self.bar.is_hidden() {
                     if batch == 1 {
                         self.bar.set_length(batches as u64);

@@ -75,14 +75,14 @@ pub fn read_csv_rows(path: &Path, width: Option<usize>) -> Result<Array2<f32>, E
 }
 
 /// The number in a field; one too large for `f32` is infinite.
-fn number(field: &[u8]) -> Option<f32> {
+pub(crate) fn number(field: &[u8]) -> Option<f32> {
     let field = field.trim_ascii();
     let bare = field.strip_prefix(b"\"").and_then(|field| field.strip_suffix(b"\"")).unwrap_or(field);
     str::from_utf8(bare.trim_ascii()).ok()?.parse().ok()
 }
 
 /// A field as an error quotes it.
-fn excerpt(field: &[u8]) -> String {
+pub(crate) fn excerpt(field: &[u8]) -> String {
     const MOST: usize = 24;
     // A character has at most four bytes.
     let start = &field.trim_ascii()[..field.trim_ascii().len().min(4 * (MOST + 1))];

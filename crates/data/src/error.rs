@@ -1,3 +1,4 @@
+use crate::{EncoderProblem, TableProblem};
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -61,6 +62,18 @@ pub enum Error {
     EmptyTestPart {
         /// The fraction asked for.
         test_fraction: f64,
+        /// Rows that there were to split.
+        rows: usize,
+    },
+
+    /// A split would leave the validation part without rows.
+    #[error(
+        "validation_fraction: {validation_fraction} of {rows} rows leaves the validation part empty, expected at least \
+         one row"
+    )]
+    EmptyValidationPart {
+        /// The fraction asked for.
+        validation_fraction: f64,
         /// Rows that there were to split.
         rows: usize,
     },
@@ -260,4 +273,17 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+
+    /// Something is wrong with a table, or with what was asked of it.
+    #[error("{}{problem}", .path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: TableProblem,
+    },
+
+    /// Something is no encoder of a table.
+    #[error(transparent)]
+    Encoder(#[from] EncoderProblem),
 }

@@ -7,6 +7,8 @@
 //! | [`spiral`], [`vertical`] | points in the plane, from the book *Neural Networks from Scratch* |
 //! | [`sine`] | numbers and their sine, from the same book |
 //! | [`DataSet::from_bytes`], [`DataSet::from_numbers`] | your own |
+//! | [`Table::read`] | your own table with labels, CSV or TSV: numbers, categories, missing values |
+//! | [`Encoder::read_rows`], [`Encoder::read_labelled`] | rows of another file as inputs of the same network |
 //! | [`read_csv_rows`] | rows without labels, to predict |
 //! | [`read_idx`] | any IDX file of bytes |
 //!
@@ -31,14 +33,17 @@
 //! Files are not trusted: whatever they hold, a reader returns an [`Error`] that names the file and the place in it, and
 //! takes memory only for data that are there. Nothing here panics on what a caller or a file gives.
 
+mod class_names;
 mod csv_rows;
 mod data_set;
 mod digits;
 mod error;
 mod fashion_mnist;
+mod file;
 mod idx;
 mod nnfs;
 mod split;
+mod table;
 
 pub use csv_rows::read_csv_rows;
 pub use data_set::{DataSet, Description};
@@ -47,3 +52,8 @@ pub use error::Error;
 pub use fashion_mnist::{FASHION_MNIST_DIR, fashion_mnist};
 pub use idx::{Idx, read_idx};
 pub use nnfs::{sine, spiral, vertical};
+pub use split::{Parts, split};
+pub use table::{
+    Column, Delimiter, EncodedColumn, EncodedKind, EncodedRows, Encoder, EncoderProblem, Header, Missing,
+    Place, Table, TableOptions, TableProblem, Unseen,
+};

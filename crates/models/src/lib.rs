@@ -56,4 +56,7 @@ pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use predictor::{Predictor, PredictorScratch};
-pub use training::{Accuracy, EpochRecord, History, Progress, Samples, Score, Training};
+pub use training::{
+    Accuracy, BatchRecord, Callback, Ending, EpochRecord, History, HistoryFileError, Progress, Samples,
+    Score, Training,
+};

@@ -1,7 +1,6 @@
 use super::Classifier;
-use crate::{History, Progress, Samples, Training};
+use crate::{Callback, History, Samples, Training};
 use chainrule_core::{Error, Real};
-use std::ops::ControlFlow;
 
 impl<F: Real> Classifier<F> {
     /// Trains on `train`, going on from the present parameters; the optimiser starts anew.
@@ -12,12 +11,11 @@ impl<F: Real> Classifier<F> {
     /// # Errors
     /// As [`Network::fit`](crate::Network::fit). The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
-        self.fit_with(train, None, training, &mut |_| ControlFlow::Continue(()))
+        self.fit_with(train, None, training, &mut ())
     }
 
     /// [`Classifier::fit`] that also evaluates `validation` after every epoch, by the loss that it trains with, and tells
-    /// `on_progress` of every step and epoch. If that breaks, training ends after the step or epoch in question, without an
-    /// error.
+    /// `callback` of every step and epoch. If that breaks, training ends there, without an error.
     ///
     /// # Errors
     /// As [`Classifier::fit`], for both sets of samples.
@@ -26,28 +24,16 @@ impl<F: Real> Classifier<F> {
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: &mut (dyn FnMut(Progress) -> ControlFlow<()> + Send),
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
         let rows = self.scaling.of(train.rows);
         let validation_rows = validation.map(|samples| self.scaling.of(samples.rows));
-        // Whole epochs count even if a later one fails, as their parameters stay.
-        let mut epochs = 0;
-        let result = self.network.fit_from(
-            self.epochs,
+        self.network.fit_from(
+            &mut self.epochs,
             train.with_rows(&rows),
             validation.zip(validation_rows.as_ref()).map(|(samples, rows)| samples.with_rows(rows)),
             training,
-            &mut |news| {
-                if let Progress::Epoch(_) = news {
-                    epochs += 1;
-                }
-                on_progress(news)
-            },
-        );
-        self.epochs += match &result {
-            Ok(history) => history.epochs.len(),
-            Err(_) => epochs,
-        };
-        result
+            callback,
+        )
     }
 }

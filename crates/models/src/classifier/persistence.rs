@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// The key of the description in the file's metadata.
 const KEY: &str = "chainrule";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the file says beside the tensors, as JSON.
 #[derive(Serialize, Deserialize)]
@@ -66,7 +66,8 @@ impl<F: Real> Classifier<F> {
     /// Writes the classifier to a safetensors file: parameters as `layers.0.weight` (inputs, outputs), `layers.0.bias` (1,
     /// outputs), …; architecture, class names and scaling as JSON in the metadata `chainrule`.
     ///
-    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it.
+    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it. Its metadata `sha256` is
+    /// the SHA-256 of all that it says.
     ///
     /// # Errors
     /// [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
@@ -83,12 +84,12 @@ impl<F: Real> Classifier<F> {
         let description = serde_json::to_string(&description)
             .map_err(|source| ModelFileError::description(path, source))?;
         let metadata = HashMap::from([(KEY.to_owned(), description)]);
-        write_parameters(path, &self.network, Some(metadata))
+        write_parameters(path, &self.network, metadata)
     }
 
     /// Reads a classifier that [`Classifier::save`] wrote.
     ///
-    /// Nothing in the file is believed: sizes are compared with what the file holds before anything of that size is
+    /// Nothing in the file is believed: the checksum must hold, and sizes are compared with what the file holds before anything of that size is
     /// allocated.
     ///
     /// # Errors
@@ -96,8 +97,8 @@ impl<F: Real> Classifier<F> {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelFileError> {
         let path = path.as_ref();
         let file = TensorFile::read(path)?;
-        let tensors = file.tensors(path)?;
         let description = read_description(path, &file.metadata)?;
+        let tensors = file.tensors(path)?;
 
         let model_error = |source| ModelFileError::model(path, source);
         let Description { architecture, class_names, scaling, epochs, metadata, .. } = description;
@@ -120,7 +121,7 @@ fn read_description(path: &Path, metadata: &Metadata) -> Result<Description, Mod
     let DescriptionVersion { version } =
         serde_json::from_str(text).map_err(|source| ModelFileError::description(path, source))?;
     if version != VERSION {
-        return Err(ModelFileError::Version { path: path.to_owned(), found: version });
+        return Err(ModelFileError::Version { path: path.to_owned(), expected: VERSION, found: version });
     }
     serde_json::from_str(text).map_err(|source| ModelFileError::description(path, source))
 }

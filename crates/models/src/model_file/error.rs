@@ -35,6 +35,22 @@ pub enum ModelFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is a safetensors file that chainrule did not write.
+    #[error("{path}: expected the metadata `sha256`, found none: it is not a file that chainrule wrote", path = path.display())]
+    NoChecksum {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not what was written: a bit has changed.
+    #[error("{path}: the file is damaged: expected the SHA-256 {expected}, found {found}", path = path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// What the file says its contents have.
+        expected: String,
+        /// What they have.
+        found: String,
+    },
     /// Its description of the model cannot be read.
     #[error("{path}: the metadata `chainrule` does not describe a model: {source}", path = path.display())]
     Description {
@@ -43,11 +59,13 @@ pub enum ModelFileError {
         /// What the JSON reader said.
         source: serde_json::Error,
     },
-    /// It was written by a later version.
-    #[error("{path}: expected format version 1, found {found}", path = path.display())]
+    /// It was written by another version.
+    #[error("{path}: expected format version {expected}, found {found}", path = path.display())]
     Version {
         /// The file.
         path: PathBuf,
+        /// The version that can be read.
+        expected: u32,
         /// The version in the file.
         found: u32,
     },

@@ -1,10 +1,14 @@
 use super::ModelFileError;
+use super::checksum::{KEY, checksum};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorView};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+
+/// Bytes of a file's first number, the length of its header, and what that length is a multiple of.
+const LENGTH: usize = 8;
 
 /// A safetensors file, in memory.
 pub(crate) struct TensorFile {
@@ -21,20 +25,49 @@ impl TensorFile {
         Ok(TensorFile { bytes, metadata })
     }
 
+    /// The tensors, once the checksum holds.
     pub(crate) fn tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
-        SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))
+        let tensors =
+            SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))?;
+        let no_checksum = || ModelFileError::NoChecksum { path: path.to_owned() };
+        let metadata = self.metadata.metadata().as_ref().ok_or_else(no_checksum)?;
+        let expected = metadata.get(KEY).ok_or_else(no_checksum)?;
+        let found = checksum(metadata, &tensors.iter().collect::<Vec<_>>());
+        if *expected != found {
+            return Err(ModelFileError::Checksum {
+                path: path.to_owned(),
+                expected: expected.clone(),
+                found,
+            });
+        }
+        Ok(tensors)
     }
 }
 
-/// Writes a file of `tensors`, with `metadata`.
-pub(super) fn write(
+/// Writes a file of `tensors`, with `metadata` and a checksum.
+pub(crate) fn write(
     path: &Path,
-    tensors: Vec<(String, TensorView)>,
-    metadata: Option<HashMap<String, String>>,
+    tensors: &[(&str, TensorView)],
+    mut metadata: HashMap<String, String>,
 ) -> Result<(), ModelFileError> {
-    let bytes =
-        safetensors::serialize(tensors, metadata).map_err(|source| ModelFileError::format(path, source))?;
+    metadata.insert(KEY.to_owned(), checksum(&metadata, tensors));
+    let tensors = tensors.iter().map(|(name, tensor)| (*name, tensor));
+    let bytes = safetensors::serialize(tensors, Some(metadata))
+        .map_err(|source| ModelFileError::format(path, source))?;
+    let bytes = sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))?;
     write_whole(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+}
+
+/// The same file with all of its header in the order of the keys (a `HashMap`'s order is another every time), so that the same
+/// contents are the same bytes.
+fn sort_header(file: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    let (length, rest) = file.split_at(LENGTH);
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
+    let (header, data) = rest.split_at(length);
+    let header: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_slice(header)?;
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(LENGTH), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), &*header, data].concat())
 }
 
 fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
@@ -48,7 +81,8 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     Ok(bytes)
 }
 
-/// Writes a file beside its place, syncs and renames it.
+/// Writes a file beside its place, syncs and renames it, and syncs the directory: whenever the machine stops, the old file or the
+/// new one is there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -59,5 +93,8 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    // A directory is a file that can be synced on Unix only.
+    #[cfg(unix)]
+    File::open(directory)?.sync_all()?;
     Ok(())
 }

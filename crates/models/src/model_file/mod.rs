@@ -1,5 +1,6 @@
-//! Parameters in safetensors files: [`file`] writes and reads whole files, [`tensors`] what is in them.
+//! Parameters in safetensors files: [`file`] writes and reads whole files, [`tensors`] what is in them, [`checksum`] proves it.
 
+mod checksum;
 mod error;
 mod file;
 mod tensors;

@@ -80,6 +80,11 @@ impl<F: Real> OptimizerState<F> {
         self.step
     }
 
+    /// The rule's learning rate in the last step, by the schedule; before the first, in the first.
+    pub fn learning_rate(&self) -> f64 {
+        self.rule.learning_rate() * self.schedule.factor(self.step.saturating_sub(1))
+    }
+
     /// Clips the gradient, if asked to, and moves the parameters one step against it; it is used up.
     ///
     /// Parameters with a bound on their norm then want [`Network::constrain`].

@@ -1,13 +1,10 @@
+use super::epoch::{Epoch, Means, Work};
 use super::evaluate::check_counts;
-use super::{EpochRecord, History, Progress, Samples, Tally, Training};
-use crate::{Batch, Network, OptimizerState, Tape};
-use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, WeightedTargets};
+use super::{Callback, Ending, EpochRecord, History, Samples, Training};
+use crate::Network;
+use chainrule_core::{Error, Real};
 use chainrule_kernels::pool;
-use std::ops::ControlFlow;
 use std::time::Instant;
-
-/// What is told of every step and epoch, and may end the training by breaking.
-pub(crate) type OnProgress<'a> = &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send);
 
 impl<F: Real> Network<F> {
     /// Trains on `train`, going on from the present parameters; the optimiser starts anew.
@@ -44,11 +41,11 @@ impl<F: Real> Network<F> {
     /// says for the targets; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
-        self.fit_with(train, None, training, &mut |_| ControlFlow::Continue(()))
+        self.fit_with(train, None, training, &mut ())
     }
 
-    /// [`Network::fit`] that also evaluates `validation` after every epoch, and tells `on_progress` of every step and epoch. If
-    /// that breaks, training ends after the step or epoch in question, without an error.
+    /// [`Network::fit`] that also evaluates `validation` after every epoch, and tells `callback` of every step and epoch. If that
+    /// breaks, training ends there, without an error.
     ///
     /// # Errors
     /// As [`Network::fit`], for both sets of samples.
@@ -57,28 +54,29 @@ impl<F: Real> Network<F> {
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: OnProgress,
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        self.fit_from(0, train, validation, training, on_progress)
+        self.fit_from(&mut 0, train, validation, training, callback)
     }
 
-    /// [`Network::fit_with`] of a network that trained `epochs_before` epochs: orders and records go on from there.
+    /// [`Network::fit_with`] of a network that trained `epochs` epochs: orders and records go on from there, and those that were
+    /// trained count, also if a later one fails.
     pub(crate) fn fit_from(
         &mut self,
-        epochs_before: usize,
+        epochs: &mut usize,
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: OnProgress,
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
         training.check()?;
         self.check_samples("training rows", train, training)?;
         validation.map_or(Ok(()), |samples| self.check_samples("validation rows", samples, training))?;
-        let mut epochs = || self.train_epochs(epochs_before, train, validation, training, on_progress);
+        let mut train_epochs = || self.train_epochs(epochs, train, validation, training, callback);
         match training.threads {
             // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
-            0 => rayon::scope(|_| epochs()),
-            threads => pool(threads)?.install(epochs),
+            0 => rayon::scope(|_| train_epochs()),
+            threads => pool(threads)?.install(train_epochs),
         }
     }
 
@@ -96,125 +94,47 @@ impl<F: Real> Network<F> {
 
     fn train_epochs(
         &mut self,
-        epochs_before: usize,
+        epochs: &mut usize,
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: OnProgress,
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
         let mut work = Work::new(self, train, training)?;
         let mut history = History::default();
-        for epoch in 1..=training.epochs {
-            let before = self.clone();
+        let mut before = self.parameters().to_vec();
+        for number in 1..=training.epochs {
+            if callback.epoch_begin(number, training.epochs).is_break() {
+                history.ending = Some(Ending::Callback);
+                break;
+            }
+            before.copy_from_slice(self.parameters());
             let start = Instant::now();
-            let trained = work.epoch(self, train, training, (epochs_before, epoch), on_progress);
-            let (Means { loss, accuracy }, flow) = trained.inspect_err(|_| *self = before)?;
+            let epoch = Epoch { number, shuffle: *epochs };
+            let trained = work.epoch(self, train, training, epoch, callback);
+            let (Means { loss, accuracy }, flow) =
+                trained.inspect_err(|_| self.parameters_mut().copy_from_slice(&before))?;
             let seconds = start.elapsed().as_secs_f64();
             let evaluate = |samples| self.evaluate(samples, &*training.loss, training.accuracy);
             let validation = validation.map(evaluate).transpose()?;
+            *epochs += 1;
             let record = EpochRecord {
-                epoch: epochs_before + epoch,
+                epoch: *epochs,
                 loss,
                 accuracy,
                 validation_loss: validation.map(|validation| validation.loss),
                 validation_accuracy: validation.map(|validation| validation.accuracy),
+                learning_rate: work.optimizer.learning_rate(),
                 seconds,
             };
             history.epochs.push(record);
-            if flow.is_break() || on_progress(Progress::Epoch(&record)).is_break() {
+            if flow.is_break() || callback.epoch_end(&record, self).is_break() {
+                history.ending = Some(Ending::Callback);
                 break;
             }
         }
+        history.ending.get_or_insert(Ending::Epochs);
+        callback.end(&history, self);
         Ok(history)
-    }
-}
-
-/// All that training allocates.
-struct Work<F> {
-    optimizer: OptimizerState<F>,
-    tape: Tape<F>,
-    order: Vec<usize>,
-    targets: OwnedTargets<F>,
-    weights: Vec<F>,
-}
-
-/// Mean loss and accuracy of the rows of an epoch so far.
-#[derive(Clone, Copy)]
-struct Means {
-    loss: f64,
-    accuracy: f64,
-}
-
-impl<F: Real> Work<F> {
-    fn new(network: &Network<F>, train: Samples<F>, training: &Training<F>) -> Result<Self, Error> {
-        let batch_size = training.batch_size.min(train.rows.len());
-        let optimizer = OptimizerState::new(training.optimizer.clone(), network)?;
-        let optimizer = optimizer.with_schedule(training.schedule.clone())?;
-        Ok(Work {
-            optimizer: match training.clipping {
-                None => optimizer,
-                Some(clipping) => optimizer.with_clipping(clipping)?,
-            },
-            tape: network.tape(batch_size),
-            order: Vec::with_capacity(train.rows.len()),
-            targets: OwnedTargets::with_capacity(train.targets.targets, batch_size),
-            weights: Vec::with_capacity(batch_size),
-        })
-    }
-
-    /// One epoch: every row once, in this epoch's order.
-    fn epoch(
-        &mut self,
-        network: &mut Network<F>,
-        train: Samples<F>,
-        training: &Training<F>,
-        (epochs_before, epoch): (usize, usize),
-        on_progress: OnProgress,
-    ) -> Result<(Means, ControlFlow<()>), Error> {
-        self.order.clear();
-        self.order.extend(0..train.rows.len());
-        Random::new(training.seed, Purpose::Shuffle, epochs_before + epoch - 1).shuffle(&mut self.order);
-
-        let loss = &*training.loss;
-        let fused = network.split_head(loss).0 < network.layers().len();
-        let mut tally = Tally::new(loss, training.accuracy, network.head().filter(|_| fused));
-        let batches = self.order.len().div_ceil(training.batch_size);
-        let mut flow = ControlFlow::Continue(());
-        let mut means = Means { loss: 0.0, accuracy: 0.0 };
-        for (number, indices) in self.order.chunks(training.batch_size).enumerate() {
-            let targets = self.targets.gather(train.targets.targets, indices);
-            let weights = train.targets.weights.map(|weights| {
-                self.weights.clear();
-                self.weights.extend(indices.iter().map(|&index| weights[index]));
-                &*self.weights
-            });
-            let targets = WeightedTargets { targets, weights };
-            let batch = Batch { rows: train.rows, indices, targets };
-            let mean = network.train_step(batch, loss, &mut self.optimizer, &mut self.tape)?.as_f64();
-            if !mean.is_finite() {
-                return Err(Error::Diverged { epoch, batch: number + 1, loss: mean });
-            }
-            let outputs = network.last_outputs(&self.tape, indices.len(), loss);
-            tally.add(mean * loss.divisor(targets), outputs, targets);
-            means = Means { loss: tally.mean_loss(), accuracy: tally.accuracy() };
-            let Means { loss, accuracy } = means;
-            let news = Progress::Batch {
-                epoch,
-                epochs: training.epochs,
-                batch: number + 1,
-                batches,
-                loss,
-                accuracy,
-            };
-            flow = on_progress(news);
-            if flow.is_break() {
-                break;
-            }
-        }
-        // The loss tells of the parameters before a step; the last step is seen here.
-        if let Some(parameter) = network.parameters().iter().find(|parameter| !parameter.is_finite()) {
-            return Err(Error::Diverged { epoch, batch: batches, loss: parameter.as_f64() });
-        }
-        Ok((means, flow))
     }
 }

@@ -1,14 +1,20 @@
-//! The loop around the route: [`fit`] takes a network through the epochs, as [`settings`] say, and [`evaluate`] measures it.
+//! The loop around the route: [`fit`] takes a network through the epochs, each an [`epoch`], as [`settings`] say; [`evaluate`] measures
+//! it, and a [`callback`] is told.
 
 mod accuracy;
+mod callback;
+mod epoch;
 mod evaluate;
 mod fit;
 mod history;
+mod history_file;
 mod settings;
 
 pub use accuracy::Accuracy;
+pub use callback::{BatchRecord, Callback, Progress};
 pub use evaluate::Score;
-pub use history::{EpochRecord, History};
-pub use settings::{Progress, Samples, Training};
+pub use history::{Ending, EpochRecord, History};
+pub use history_file::HistoryFileError;
+pub use settings::{Samples, Training};
 
 pub(crate) use accuracy::Tally;

@@ -1,4 +1,4 @@
-use super::{Accuracy, EpochRecord};
+use super::Accuracy;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
 use chainrule_core::{Error, Loss, Optimizer, Real, Rows, WeightedTargets};
 use std::sync::Arc;
@@ -83,27 +83,4 @@ impl<F: Real> Training<F> {
         self.clipping.map_or(Ok(()), |clipping| clipping.check())?;
         self.optimizer.check()
     }
-}
-
-/// News of a training under way.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Progress<'a> {
-    /// A step was taken.
-    Batch {
-        /// Epoch of this training, from 1.
-        epoch: usize,
-        /// Epochs that this training will take.
-        epochs: usize,
-        /// Batch of the epoch, from 1.
-        batch: usize,
-        /// Batches of the epoch.
-        batches: usize,
-        /// Mean loss of the epoch's rows so far.
-        loss: f64,
-        /// Share of the epoch's answers so far that were right.
-        accuracy: f64,
-    },
-    /// An epoch is over.
-    Epoch(&'a EpochRecord),
 }

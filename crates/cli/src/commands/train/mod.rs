@@ -10,7 +10,7 @@ use crate::output_directory::OutputDirectory;
 use crate::progress::EpochBar;
 use crate::stdout::unless_closed;
 use anyhow::{Context, Result};
-use chainrule_models::{Classifier, EpochRecord, History, Samples};
+use chainrule_models::{Classifier, EpochRecord, History, Progress, Samples};
 use settings::Settings;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -83,7 +83,7 @@ fn train(settings: Settings, parts: &Parts, quiet: bool) -> Result<Trained> {
         Samples::new(train, train.targets()),
         Some(Samples::new(test, test.targets())),
         &settings.training(),
-        &mut |news| {
+        &mut |news: Progress| {
             shown = unless_closed(bar.show(news));
             if shown.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
