@@ -5,7 +5,7 @@ mod model;
 mod train;
 mod values;
 
-pub(crate) use data::{DataArgs, HeaderName, MissingName, UnseenName};
+pub(crate) use data::{ArrayArgs, DataArgs, HeaderName, MissingName, UnseenName};
 pub(crate) use model::{
     EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs,
 };

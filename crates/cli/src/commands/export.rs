@@ -15,7 +15,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     };
     match format {
         FormatName::Onnx => model.classifier.export_onnx(&args.out)?,
-        FormatName::Pytorch => bail!("soon"),
+        FormatName::Pytorch => model.classifier.export_pytorch(&args.out)?,
     }
     Ok(())
 }

@@ -103,6 +103,28 @@ pub enum ModelFileError {
         /// The number found.
         value: f64,
     },
+    /// Its tensors are not named or shaped as dense layers, one after the other, would be.
+    #[error("{path}: tensor {name}: expected {expected}", path = path.display())]
+    NotALayer {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// What was expected in its place.
+        expected: String,
+    },
+    /// An entry of its metadata is missing, or says what cannot be imported.
+    #[error("{path}: metadata {key}: expected {expected}, found {}", .found.as_deref().unwrap_or("none"), path = path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is, if it is there.
+        found: Option<String>,
+    },
     /// It was to be exported, but is not of the kind that gives probabilities.
     #[error("{path}: expected a classifier whose last layer is softmax", path = path.display())]
     NoSoftmax {

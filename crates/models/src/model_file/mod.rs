@@ -6,5 +6,6 @@ mod file;
 mod tensors;
 
 pub use error::ModelFileError;
+pub(crate) use file::write as write_tensors;
 pub(crate) use file::{TensorFile, write_whole};
 pub(crate) use tensors::{read_parameters, write_parameters};
