@@ -170,3 +170,57 @@ fn what_is_wrong_with_a_table_is_told_by_file_line_and_column() {
         "{message}"
     );
 }
+
+/// An NPY file of one or two dimensions, of numbers of one kind as they lie in memory.
+fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    header += &" ".repeat(63 - (header.len() + 10) % 64);
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(data);
+    file
+}
+
+#[test]
+fn arrays_are_trained_on_and_predicted_for() {
+    let place = Place::new();
+    let x: Vec<u8> = (0..200_i32)
+        .flat_map(|i| [(i * 37 % 101) as f32, (i % 2) as f32])
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    let y: Vec<u8> = (0..200_i64).flat_map(|i| (10 + i % 2).to_le_bytes()).collect();
+    place.write("x.npy", npy("<f4", "(200, 2)", &x));
+    place.write("y.npy", npy("<i8", "(200,)", &y));
+    let train = "train --data x.npy --labels y.npy --hidden none --epochs 30 --learning-rate 0.1 --quiet";
+    place.ok(&format!("{train} --out m"));
+    assert_eq!(place.metrics("m")["test_accuracy"], 1.0);
+    assert_eq!(
+        place.json("evaluate --model m/model.safetensors --json")["class_names"],
+        serde_json::json!(["10", "11"])
+    );
+    let all = place.json("evaluate --model m/model.safetensors --data x.npy --labels y.npy --json");
+    assert!(all["rows"] == 200 && all["accuracy"] == 1.0, "{all}");
+    let predicted = place.ok("predict --model m/model.safetensors --input x.npy");
+    let classes: Vec<&str> = predicted.lines().skip(1).map(|line| &line[..2]).collect();
+    assert!(classes.len() == 200 && classes.chunks(2).all(|pair| pair == ["10", "11"]));
+    // What flags say stands in the configuration, too.
+    place.ok("train --config m/config.toml --out n");
+    assert_eq!(place.metrics("m")["parameters_sha256"], place.metrics("n")["parameters_sha256"]);
+
+    place.write("huge.npy", npy("<f4", "(50000, 50000)", &x));
+    for (arguments, words) in [
+        ("train --data x.npy", &["x.npy", "--labels"][..]),
+        ("train --data huge.npy --labels y.npy", &["huge.npy", "10000000000"]),
+        ("train --data y.npy --labels x.npy", &["x.npy"]),
+        ("predict --model m/model.safetensors --input y.npy", &["y.npy"]),
+    ] {
+        let output = place.run(arguments);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{arguments}: {message}");
+        words
+            .iter()
+            .for_each(|word| assert!(message.replace('_', "").contains(word), "{arguments}: {message}"));
+    }
+}

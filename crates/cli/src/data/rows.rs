@@ -79,19 +79,19 @@ impl RowsArgs {
 impl RowsArgs {
     /// All rows of a file, in the classes of the model.
     fn file_rows(&self, path: &Path, model: &Model) -> Result<DataSet> {
-    let class_names = model.classifier.class_names();
-    if !matches!(Kind::of(path), Kind::Table) {
-        let (inputs, labels) = self.arrays.sources(path);
-        return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
-    }
-    let set = match &model.encoder {
-        Some(encoder) => encoder.read_labelled(path, class_names)?,
-        None => {
-            let table = Table::read(path, &TableOptions::default())?;
-            let all: Vec<usize> = (0..table.len()).collect();
-            table.fit_encoder(&all)?.read_labelled(path, class_names)?
+        let class_names = model.classifier.class_names();
+        if !matches!(Kind::of(path), Kind::Table) {
+            let (inputs, labels) = self.arrays.sources(path);
+            return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
-    };
-    Ok(set)
-}
+        let set = match &model.encoder {
+            Some(encoder) => encoder.read_labelled(path, class_names)?,
+            None => {
+                let table = Table::read(path, &TableOptions::default())?;
+                let all: Vec<usize> = (0..table.len()).collect();
+                table.fit_encoder(&all)?.read_labelled(path, class_names)?
+            }
+        };
+        Ok(set)
+    }
 }
