@@ -54,6 +54,6 @@ pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use training::{
-    Accuracy, BatchRecord, Callback, ClassWeights, EarlyStopping, Ending, EpochRecord, History,
-    HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
 };
