@@ -151,6 +151,22 @@ pub enum Error {
         value: f64,
     },
 
+    /// Class weights were asked for, but the loss takes none.
+    #[error(
+        "class weights: the loss is {loss}, expected one that takes them, such as categorical cross-entropy"
+    )]
+    ClassWeightsUnsupported {
+        /// Name of the loss.
+        loss: &'static str,
+    },
+
+    /// Something watches validation rows, and there are none.
+    #[error("{place}: there are no validation rows, expected some to watch")]
+    NoValidation {
+        /// What watches them, for example `"early stopping"`.
+        place: &'static str,
+    },
+
     /// The label that is to be ignored is that of a class.
     #[error("ignored label: {label} is a class, expected a label of {classes} or more")]
     IgnoredLabel {

@@ -28,6 +28,7 @@ mod random;
 mod real;
 mod rows;
 mod scaling;
+mod subset;
 mod targets;
 
 pub use activation::Activation;
@@ -44,4 +45,5 @@ pub use random::{Purpose, Random};
 pub use real::{Precision, Real};
 pub use rows::Rows;
 pub use scaling::{ScaledRows, Scaling};
+pub use subset::Subset;
 pub use targets::{OwnedTargets, Targets, WeightedTargets};

@@ -78,6 +78,15 @@ pub enum Error {
         rows: usize,
     },
 
+    /// Cross-validation was asked for with too few or too many folds.
+    #[error("folds: {folds} of {rows} rows, expected 2 to {rows}")]
+    Folds {
+        /// Number of folds asked for.
+        folds: usize,
+        /// Rows that there were to deal.
+        rows: usize,
+    },
+
     /// The operating system could not open or read a file.
     #[error("{}: the file could not be read", .path.display())]
     Io {

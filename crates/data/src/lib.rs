@@ -11,6 +11,7 @@
 //! | [`Encoder::read_rows`], [`Encoder::read_labelled`] | rows of another file as inputs of the same network |
 //! | [`read_csv_rows`] | rows without labels, to predict |
 //! | [`read_idx`] | any IDX file of bytes |
+//! | [`split`], [`folds`] | which rows to train on, which to test |
 //!
 //! A [`DataSet`] holds its inputs raw (an image stays bytes) and says how they are best scaled. It is a
 //! [`Rows`](chainrule_core::Rows), so training gathers the rows of a batch from it as numbers:
@@ -40,6 +41,7 @@ mod digits;
 mod error;
 mod fashion_mnist;
 mod file;
+mod folds;
 mod idx;
 mod nnfs;
 mod split;
@@ -50,6 +52,7 @@ pub use data_set::{DataSet, Description};
 pub use digits::digits;
 pub use error::Error;
 pub use fashion_mnist::{FASHION_MNIST_DIR, fashion_mnist};
+pub use folds::{Fold, Folds, folds};
 pub use idx::{Idx, read_idx};
 pub use nnfs::{sine, spiral, vertical};
 pub use split::{Parts, split};

@@ -1,6 +1,6 @@
 //! The promise of the readers, counted by the allocator: memory only for data that are there.
 
-use chainrule_data::{Error, read_csv_rows, read_idx};
+use chainrule_data::{Error, Table, TableOptions, read_csv_rows, read_idx};
 use flate2::{Compression, write::GzEncoder};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -84,5 +84,57 @@ fn memory_is_taken_only_for_data_that_are_there() -> Result<(), Box<dyn std::err
     let (result, bytes) = peak(|| read_csv_rows(&path, None));
     assert!(matches!(result, Err(Error::CsvNumber { line: 2, column: 1, .. })), "{result:?}");
     assert!(bytes < BUFFERS, "{bytes}");
+
+    tables(&path)
+}
+
+/// A table takes what it stores, four bytes or one for each field, a label for each row, and a constant.
+fn tables(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    const ROWS: usize = 100_000;
+    // What is taken in advance for the last rows, and buffers.
+    const CONSTANT: usize = 400_000;
+    let labels = ROWS * size_of::<usize>();
+    // The list of labels doubles as it grows.
+    let most = |fields: usize| fields + 3 * labels + CONSTANT;
+    for (line, fields) in [
+        ("0.5,1,2,3,4,5,6,7,8,red,p\n-1,0,0,0,0,0,0,0,0,blue,q\n", 4 * 10 * ROWS),
+        ("0,1,2,3,4,5,6,7,8,red,p\n255,0,0,0,0,0,0,0,0,blue,q\n", 10 * ROWS),
+    ] {
+        let text = line.repeat(ROWS / 2);
+        for compressed in [false, true] {
+            let mut file: Box<dyn Write> = Box::new(File::create(path)?);
+            if compressed {
+                file = Box::new(GzEncoder::new(file, Compression::fast()));
+            }
+            file.write_all(text.as_bytes())?;
+            drop(file);
+            let options = TableOptions { text_is_categorical: true, ..TableOptions::default() };
+            let (table, bytes) = peak(|| Table::read(path, &options));
+            let table = table?;
+            assert_eq!(table.len(), ROWS);
+            assert!(bytes < most(fields), "{line:?}: {bytes}");
+
+            // Inputs share the table's memory: a row of a part costs its number and its label.
+            let rows: Vec<usize> = (0..ROWS).collect();
+            let (set, bytes) = peak(|| table.encode(&table.fit_encoder(&rows)?, &rows));
+            assert_eq!(set?.width(), 11);
+            assert!(bytes < 2 * labels + 10_000, "{bytes}");
+        }
+    }
+
+    // The first fraction comes late: the bytes before it become words piece by piece.
+    let text = format!("{}0.5,1,2,3,4,5,6,7,8,9,p\n", "0,1,2,3,4,5,6,7,8,9,q\n".repeat(ROWS - 1));
+    fs::write(path, text)?;
+    let (table, bytes) = peak(|| Table::read(path, &TableOptions::default()));
+    assert_eq!(table?.len(), ROWS);
+    assert!(bytes < most(4 * 10 * ROWS), "{bytes}");
+
+    // Neither an open quote nor endless columns gather the rest of the file.
+    for start in ["1,p\n\"2,q\n", "1,p\n2,"] {
+        fs::write(path, format!("{start}{}", "3,".repeat(20_000_000)))?;
+        let (table, bytes) = peak(|| Table::read(path, &TableOptions::default()));
+        assert!(matches!(table, Err(Error::Table { .. })), "{table:?}");
+        assert!(bytes < 15_000_000, "{bytes}");
+    }
     Ok(())
 }

@@ -6,6 +6,8 @@ mod dictionary;
 mod encode;
 mod encoded_rows;
 mod encoder;
+#[cfg(test)]
+mod encoder_tests;
 mod fit;
 mod options;
 mod pieces;

@@ -1,5 +1,7 @@
+use super::early_stopping::Watch;
 use super::epoch::{Epoch, Means, Work};
 use super::evaluate::check_counts;
+use super::validation_split::{Part, ValidationSplit};
 use super::{Callback, Ending, EpochRecord, History, Samples, Training};
 use crate::Network;
 use chainrule_core::{Error, Real};
@@ -36,7 +38,7 @@ impl<F: Real> Network<F> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
+    /// [`Error::Setting`], [`Error::NoValidation`] and [`Error::ClassWeightsUnsupported`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
     /// says for the targets; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
@@ -70,8 +72,36 @@ impl<F: Real> Network<F> {
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
         training.check()?;
+        let training = &training.with_class_weights(train.targets.targets, self.outputs())?;
         self.check_samples("training rows", train, training)?;
         validation.map_or(Ok(()), |samples| self.check_samples("validation rows", samples, training))?;
+        let fraction = training.validation_fraction;
+        if fraction > 0.0 {
+            if validation.is_some() {
+                let expected = "0 where validation rows are given";
+                return Err(Error::Setting { name: "validation_fraction", expected, value: fraction });
+            }
+            let split = ValidationSplit::new(train.targets.targets, fraction, training.seed)?;
+            let part = |indices| Part::new(train.rows, train.targets, indices);
+            let (kept, held) = (part(&split.train)?, part(&split.validation)?);
+            check_counts("training rows", &*training.loss, kept.samples().targets)?;
+            check_counts("validation rows", &*training.loss, held.samples().targets)?;
+            return self.train_in_pool(epochs, kept.samples(), Some(held.samples()), training, callback);
+        }
+        if training.early_stopping.is_some() && validation.is_none() {
+            return Err(Error::NoValidation { place: "early stopping" });
+        }
+        self.train_in_pool(epochs, train, validation, training, callback)
+    }
+
+    fn train_in_pool(
+        &mut self,
+        epochs: &mut usize,
+        train: Samples<F>,
+        validation: Option<Samples<F>>,
+        training: &Training<F>,
+        callback: &mut dyn Callback<F>,
+    ) -> Result<History, Error> {
         let mut train_epochs = || self.train_epochs(epochs, train, validation, training, callback);
         match training.threads {
             // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
@@ -103,6 +133,7 @@ impl<F: Real> Network<F> {
         let mut work = Work::new(self, train, training)?;
         let mut history = History::default();
         let mut before = self.parameters().to_vec();
+        let mut watch = training.early_stopping.map(Watch::new);
         for number in 1..=training.epochs {
             if callback.epoch_begin(number, training.epochs).is_break() {
                 history.ending = Some(Ending::Callback);
@@ -115,7 +146,8 @@ impl<F: Real> Network<F> {
             let (Means { loss, accuracy }, flow) =
                 trained.inspect_err(|_| self.parameters_mut().copy_from_slice(&before))?;
             let seconds = start.elapsed().as_secs_f64();
-            let evaluate = |samples| self.evaluate(samples, &*training.loss, training.accuracy);
+            let evaluate =
+                |samples| self.evaluate_checked(samples, &*training.loss, training.accuracy, |_, _| {});
             let validation = validation.map(evaluate).transpose()?;
             *epochs += 1;
             let record = EpochRecord {
@@ -128,10 +160,21 @@ impl<F: Real> Network<F> {
                 seconds,
             };
             history.epochs.push(record);
+            if let Some(watch) = &mut watch {
+                watch.see(&record, self);
+            }
             if flow.is_break() || callback.epoch_end(&record, self).is_break() {
                 history.ending = Some(Ending::Callback);
                 break;
             }
+            if watch.as_ref().is_some_and(Watch::is_over) {
+                history.ending = Some(Ending::EarlyStopping);
+                break;
+            }
+        }
+        if let Some(watch) = &watch {
+            watch.restore(self);
+            history.best_epoch = watch.best.map(|best| best.epoch);
         }
         history.ending.get_or_insert(Ending::Epochs);
         callback.end(&history, self);

@@ -3,15 +3,20 @@
 
 mod accuracy;
 mod callback;
+mod class_weights;
+mod early_stopping;
 mod epoch;
 mod evaluate;
 mod fit;
 mod history;
 mod history_file;
 mod settings;
+mod validation_split;
 
 pub use accuracy::Accuracy;
 pub use callback::{BatchRecord, Callback, Progress};
+pub use class_weights::ClassWeights;
+pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Score;
 pub use history::{Ending, EpochRecord, History};
 pub use history_file::HistoryFileError;

@@ -1,6 +1,7 @@
-use super::Accuracy;
+use super::{Accuracy, ClassWeights, EarlyStopping};
+use crate::settings::fraction;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
-use chainrule_core::{Error, Loss, Optimizer, Real, Rows, WeightedTargets};
+use chainrule_core::{Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
 use std::sync::Arc;
 
 /// Rows and their answers.
@@ -48,7 +49,14 @@ pub struct Training<F> {
     pub schedule: Schedule,
     /// A bound on the gradient.
     pub clipping: Option<Clipping>,
-    /// Seed of the order of the rows.
+    /// How much each class counts; the loss's own weights unless said. Validation counts by the same.
+    pub class_weights: Option<ClassWeights>,
+    /// Share of the training rows that is kept back to validate on, the same of each class, by the seed; 0 unless said. Only where no
+    /// validation rows are given.
+    pub validation_fraction: f64,
+    /// Whether it ends before its last epoch when the validation rows say so.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Seed of the order of the rows, and of which validate.
     pub seed: u64,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
@@ -65,6 +73,9 @@ impl<F: Real> Default for Training<F> {
             optimizer: Arc::new(Adam::default()),
             schedule: Schedule::Constant,
             clipping: None,
+            class_weights: None,
+            validation_fraction: 0.0,
+            early_stopping: None,
             seed: 0,
             threads: 0,
         }
@@ -81,6 +92,21 @@ impl<F: Real> Training<F> {
         self.accuracy.check()?;
         self.schedule.check()?;
         self.clipping.map_or(Ok(()), |clipping| clipping.check())?;
+        fraction("validation_fraction", self.validation_fraction)?;
+        self.early_stopping.map_or(Ok(()), |stopping| stopping.check())?;
         self.optimizer.check()
+    }
+
+    /// The same with the class weights in the loss, where any were asked for.
+    pub(super) fn with_class_weights(&self, targets: Targets<F>, classes: usize) -> Result<Self, Error> {
+        let loss = match &self.class_weights {
+            None => self.loss.clone(),
+            Some(weights) => {
+                let weights = weights.of(targets, classes)?;
+                let unsupported = || Error::ClassWeightsUnsupported { loss: self.loss.name() };
+                self.loss.with_class_weights(&weights).ok_or_else(unsupported)?
+            }
+        };
+        Ok(Training { loss, ..self.clone() })
     }
 }
