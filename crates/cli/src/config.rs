@@ -20,7 +20,10 @@ pub(crate) fn read(path: &Path, flags: &Config, matches: &ArgMatches) -> Result<
     let mut merged = Table::try_from(flags).with_context(named)?;
     for (section, settings) in file {
         let Some(Value::Table(known)) = merged.get_mut(&section) else {
-            bail!("{}: {section:?} is no table of settings, expected data, network, training and run", named());
+            bail!(
+                "{}: {section:?} is no table of settings, expected data, network, training and run",
+                named()
+            );
         };
         let Value::Table(settings) = settings else {
             bail!("{}: {section} is a value, expected a table, [{section}]", named());
@@ -31,7 +34,9 @@ pub(crate) fn read(path: &Path, flags: &Config, matches: &ArgMatches) -> Result<
             }
         }
     }
-    Value::Table(merged).try_into().map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))
+    Value::Table(merged)
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))
 }
 
 fn is_on_the_command_line(matches: &ArgMatches, key: &str) -> bool {

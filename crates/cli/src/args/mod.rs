@@ -6,8 +6,12 @@ mod train;
 mod values;
 
 pub(crate) use data::{DataArgs, HeaderName, MissingName, UnseenName};
-pub(crate) use model::{EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs};
-pub(crate) use train::{ActivationName, ClassWeightsName, Config, MonitorName, PreprocessName, ScheduleName, TrainArgs};
+pub(crate) use model::{
+    EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs,
+};
+pub(crate) use train::{
+    ActivationName, ClassWeightsName, Config, MonitorName, PreprocessName, ScheduleName, TrainArgs,
+};
 pub(crate) use values::{ColumnName, DataSource, DelimiterName, Hidden, ImageShape, name};
 
 use chainrule_models::GradientPath;

@@ -156,9 +156,9 @@ impl FromStr for ImageShape {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let sides = text.split_once('x').and_then(|(rows, columns)| {
-            Some((whole(rows.trim(), 1).ok()?, whole(columns.trim(), 1).ok()?))
-        });
+        let sides = text
+            .split_once('x')
+            .and_then(|(rows, columns)| Some((whole(rows.trim(), 1).ok()?, whole(columns.trim(), 1).ok()?)));
         let (rows, columns) = sides.ok_or("expected rows and columns of an image, as 28x28")?;
         Ok(ImageShape(rows, columns))
     }

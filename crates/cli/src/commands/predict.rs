@@ -15,7 +15,11 @@ pub(super) fn run(args: &PredictArgs) -> Result<()> {
     let rows = input_rows(&args.input, &model)?;
     let probabilities = model.classifier.predict_proba(&*rows)?;
     let class_names = model.classifier.class_names();
-    if args.json { print_lines(class_names, &probabilities) } else { print_table(class_names, &probabilities) }
+    if args.json {
+        print_lines(class_names, &probabilities)
+    } else {
+        print_table(class_names, &probabilities)
+    }
 }
 
 fn print_table(class_names: &[String], probabilities: &Array2<f32>) -> Result<()> {

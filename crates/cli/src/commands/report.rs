@@ -30,7 +30,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let beside = |name: &str| model.path.with_file_name(name);
     let out = args.out.clone().unwrap_or_else(|| beside("report.html"));
     let (directory, name) = directory_of(&out)?;
-    let probabilities = machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
+    let probabilities =
+        machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
     let predictions = Predictions::new(rows.set.labels(), probabilities.view(), None)?;
     let report = ClassificationReport::new(&predictions, model.classifier.class_names())?;
     let history = beside(HISTORY);
@@ -74,7 +75,8 @@ fn mistakes(model: &Model, rows: &LabelledRows, probabilities: &Array2<f32>) -> 
     wrong.truncate(MISTAKES);
     let mut inputs = Array2::<f32>::zeros((wrong.len(), rows.set.width()));
     rows.set.gather(&Vec::from_iter(wrong.iter().map(|(row, ..)| *row)), inputs.view_mut())?;
-    let range = inputs.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let range =
+        inputs.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let names = input_names(model, rows.set.width());
     let names_of = model.classifier.class_names();
     let mistake = |((row, predicted, confidence), inputs): ((usize, usize, f32), &[f32])| {
@@ -85,7 +87,9 @@ fn mistakes(model: &Model, rows: &LabelledRows, probabilities: &Array2<f32>) -> 
             confidence: f64::from(confidence),
             shown: match rows.image_shape {
                 Some(shape) => Shown::picture(inputs, shape, range)?,
-                None => Shown::Inputs(names.iter().cloned().zip(inputs.iter().copied()).take(INPUTS).collect()),
+                None => {
+                    Shown::Inputs(names.iter().cloned().zip(inputs.iter().copied()).take(INPUTS).collect())
+                }
             },
         })
     };
@@ -105,7 +109,8 @@ fn summary(model: &Model, rows: &DataSet) -> Vec<(&'static str, String)> {
     let classifier = &model.classifier;
     let mut counts = vec![0_usize; classifier.class_names().len()];
     rows.labels().iter().for_each(|&label| counts[label] += 1);
-    let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    let (least, most) =
+        (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
     let mut summary = vec![
         ("rows measured", rows.len().to_string()),
         ("classes", format!("{} ({least} to {most} rows each)", classifier.class_names().len())),

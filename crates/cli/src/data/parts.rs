@@ -51,7 +51,9 @@ impl DataArgs {
         let Some(path) = path else { return Ok(()) };
         let path = path.display();
         match self.data {
-            DataSource::File(_) => bail!("{option} {path}: --data {} is a file; leave the option out", self.data),
+            DataSource::File(_) => {
+                bail!("{option} {path}: --data {} is a file; leave the option out", self.data)
+            }
             _ => bail!(
                 "{option} {path}: {} is built in and takes no files; leave the option out, or name a file by --data",
                 self.data

@@ -27,7 +27,8 @@ impl RowsArgs {
                 (set, path.display().to_string(), None)
             }
             Some(name) => {
-                let seed = self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
+                let seed =
+                    self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
                 let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
                 let test = match test {
                     Some(test) => test,
@@ -52,7 +53,10 @@ impl RowsArgs {
 
     fn test_part(&self, model: &Model) -> Result<(DataSet, String, Option<(usize, usize)>)> {
         let Some(config) = &model.config else {
-            bail!("{}: the model does not say what it was trained on; name rows by --data", model.path.display());
+            bail!(
+                "{}: the model does not say what it was trained on; name rows by --data",
+                model.path.display()
+            );
         };
         let mut data = config.data.clone();
         if self.data_dir.is_some() {
@@ -62,7 +66,10 @@ impl RowsArgs {
         let validation = data.validation_fraction.unwrap_or(0.0);
         let Parts { test, image_shape, .. } = data.load(validation, seed)?;
         let test = test.with_context(|| {
-            format!("{}: the model was trained without a test part; name rows by --data", model.path.display())
+            format!(
+                "{}: the model was trained without a test part; name rows by --data",
+                model.path.display()
+            )
         })?;
         Ok((test, format!("{}, test part", data.data), image_shape))
     }

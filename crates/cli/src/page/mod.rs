@@ -101,7 +101,9 @@ fn ending(history: &History) -> String {
     let epochs = history.epochs.len();
     let ending = history.ending.map_or_else(String::new, |ending| format!(": {ending}"));
     match history.best() {
-        Some(best) => format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch),
+        Some(best) => {
+            format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch)
+        }
         None => format!("{epochs} epochs{ending}."),
     }
 }

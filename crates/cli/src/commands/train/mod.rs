@@ -56,7 +56,8 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
         if trained.settings.config.run.json {
             print_json(&trained.metrics()?)?;
         } else {
-            let closing = if trained.settings.config.run.quiet { closing_line(&trained) } else { summary(&trained)? };
+            let closing =
+                if trained.settings.config.run.quiet { closing_line(&trained) } else { summary(&trained)? };
             unless_closed(io::stdout().write_all(closing.as_bytes()))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -76,7 +77,8 @@ fn train(settings: Settings, parts: &Parts) -> Result<Trained> {
     let mut watcher = Watcher::new(run.quiet || run.json);
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
-    let trained = classifier.fit_with(samples(&parts.train), validation, &settings.training(parts), &mut watcher);
+    let trained =
+        classifier.fit_with(samples(&parts.train), validation, &settings.training(parts), &mut watcher);
     watcher.finish()?;
     let history = trained?;
     let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
@@ -121,7 +123,9 @@ fn introduction(settings: &Settings, parts: &Parts, classifier: &Classifier<f32>
 /// "test accuracy 0.9, test loss 0.3", or that there is no test part.
 fn test_results(trained: &Trained) -> String {
     match &trained.test {
-        Some(Evaluation { loss, accuracy, .. }) => format!("test accuracy {accuracy:.4}, test loss {loss:.4}"),
+        Some(Evaluation { loss, accuracy, .. }) => {
+            format!("test accuracy {accuracy:.4}, test loss {loss:.4}")
+        }
         None => "no test part".to_owned(),
     }
 }
@@ -141,7 +145,11 @@ fn summary(trained: &Trained) -> Result<String> {
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
     let mut text = String::from("\n");
     if let Some(best) = trained.history.best() {
-        writeln!(text, "the parameters are those after epoch {}, the best on the validation part", best.epoch)?;
+        writeln!(
+            text,
+            "the parameters are those after epoch {}, the best on the validation part",
+            best.epoch
+        )?;
     }
     writeln!(text, "{}; median time per epoch {seconds:.4} s on {threads}\n", test_results(trained))?;
     let path = |name| trained.settings.config.run.out.join(name).display().to_string();
