@@ -9,6 +9,7 @@
 //! | [`DataSet::from_bytes`], [`DataSet::from_numbers`] | your own |
 //! | [`Table::read`] | your own table with labels, CSV or TSV: numbers, categories, missing values |
 //! | [`Encoder::read_rows`], [`Encoder::read_labelled`] | rows of another file as inputs of the same network |
+//! | [`read_arrays`], [`read_arrays_labelled`], [`read_array_rows`] | arrays in NPY, NPZ, IDX and safetensors files |
 //! | [`read_csv_rows`] | rows without labels, to predict |
 //! | [`read_idx`] | any IDX file of bytes |
 //! | [`split`], [`folds`] | which rows to train on, which to test |
@@ -34,9 +35,11 @@
 //! Files are not trusted: whatever they hold, a reader returns an [`Error`] that names the file and the place in it, and
 //! takes memory only for data that are there. Nothing here panics on what a caller or a file gives.
 
+mod arrays;
 mod class_names;
 mod csv_rows;
 mod data_set;
+mod dictionary;
 mod digits;
 mod error;
 mod fashion_mnist;
@@ -47,6 +50,7 @@ mod nnfs;
 mod split;
 mod table;
 
+pub use arrays::{ArrayProblem, ArraySource, read_array_rows, read_arrays, read_arrays_labelled};
 pub use csv_rows::read_csv_rows;
 pub use data_set::{DataSet, Description};
 pub use digits::digits;

@@ -50,6 +50,13 @@ pub(crate) struct Config {
     pub(crate) run: RunArgs,
 }
 
+impl Config {
+    /// The part that is evaluated after each epoch.
+    pub(crate) fn held_out(&self) -> &'static str {
+        if self.data.validation_fraction.is_some_and(|share| share > 0.0) { "validation" } else { "test" }
+    }
+}
+
 /// What is trained.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

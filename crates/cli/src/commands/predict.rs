@@ -12,7 +12,7 @@ use std::io::Write;
 
 pub(super) fn run(args: &PredictArgs) -> Result<()> {
     let model = Model::load(&args.model)?;
-    let rows = input_rows(&args.input, &model)?;
+    let rows = input_rows(&args.input, args.array.as_deref(), &model)?;
     let probabilities = model.classifier.predict_proba(&*rows)?;
     let class_names = model.classifier.class_names();
     if args.json {

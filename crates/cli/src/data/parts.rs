@@ -28,7 +28,7 @@ impl DataArgs {
             }
             built_in => {
                 self.refuse(self.test_data.as_deref(), "--test-data")?;
-                self.refuse(self.labels.as_deref(), "--labels")?;
+                self.refuse(self.arrays.labels.as_deref(), "--labels")?;
                 let (train, test) = built_in_set(built_in, self.data_dir.as_deref(), seed)?;
                 match test {
                     Some(test) => Parts { test: Some(test), ..cut(&train, validation_fraction, 0.0, seed)? },

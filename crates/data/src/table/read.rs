@@ -1,8 +1,8 @@
 use super::columns::{Columns, Role};
-use super::dictionary::Dictionary;
 use super::records::Records;
 use super::row_reader::{Input, OnMissing, RowReader, Slot};
 use super::{Missing, Table, TableOptions, TableProblem};
+use crate::dictionary::Dictionary;
 use crate::{Error, class_names};
 use std::path::Path;
 use std::sync::Arc;

@@ -1,11 +1,12 @@
 use super::columns::{check_unique, could_be_header, names};
-use super::dictionary::Dictionary;
 use super::encode::{plan_categories, plan_number};
 use super::encoded_rows::{EncodedRows, Plan};
 use super::encoder::{EncodedKind, Encoder};
 use super::records::{Record, Records};
 use super::row_reader::{Input, OnMissing, RowReader, Slot};
-use super::{Column, Header, Missing, TableProblem, short_name};
+use super::{Column, Header, Missing, TableProblem};
+use crate::dictionary::Dictionary;
+use crate::file::short_name;
 use crate::{DataSet, Description, Error};
 use chainrule_core::Scaling;
 use std::collections::HashMap;
