@@ -14,6 +14,7 @@ pub use settings::{Checkpoints, Every};
 use super::early_stopping::Watch;
 use crate::{Network, OptimizerState};
 use chainrule_core::{Error, Real};
+use std::time::Instant;
 
 /// Writes checkpoints when they are due.
 pub(super) struct Checkpointer {
@@ -21,16 +22,22 @@ pub(super) struct Checkpointer {
     identity: Identity,
     /// Steps and epochs of the last one.
     written: Option<(u64, usize)>,
+    /// When that was, or the training began.
+    since: Instant,
 }
 
 impl Checkpointer {
     pub(super) fn new(checkpoints: Checkpoints, identity: Identity) -> Self {
-        Checkpointer { checkpoints, identity, written: None }
+        Checkpointer { checkpoints, identity, written: None, since: Instant::now() }
     }
 
     /// Whether one is wanted after so many steps.
     pub(super) fn is_due_after_step(&self, steps: u64) -> bool {
-        matches!(self.checkpoints.every, Every::Steps(every) if steps.is_multiple_of(every))
+        match self.checkpoints.every {
+            Every::Steps(every) => steps.is_multiple_of(every),
+            Every::Epochs(_) => false,
+            Every::Time(every) => self.since.elapsed() >= every,
+        }
     }
 
     /// Whether one is wanted after so many epochs.
@@ -51,6 +58,7 @@ impl Checkpointer {
             file::write(&self.checkpoints.path, &self.identity, network, optimizer, watch, position)
                 .map_err(|error| Error::Checkpoint(Box::new(error)))?;
             self.written = moment;
+            self.since = Instant::now();
         }
         Ok(())
     }

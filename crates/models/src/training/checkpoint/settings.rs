@@ -1,5 +1,6 @@
 use chainrule_core::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// That a training keeps itself in a file, from which [`Classifier::resume`](crate::Classifier::resume) or
 /// [`Network::resume`](crate::Network::resume) goes on as if it had never stopped.
@@ -22,6 +23,9 @@ pub enum Every {
     Steps(u64),
     /// After so many epochs, at least 1.
     Epochs(usize),
+    /// After the first step that ends so long after the last checkpoint, or the beginning. The result is the same bits whenever
+    /// that is.
+    Time(Duration),
 }
 
 impl Checkpoints {
