@@ -39,7 +39,7 @@ pub mod prelude {
     pub use chainrule_data::DataSet;
     pub use chainrule_models::{
         Accuracy, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, Clipping, Dense,
-        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Relu, Samples, Schedule, Sgd,
-        Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
+        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Predictor, Relu, Samples,
+        Schedule, Sgd, Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
     };
 }

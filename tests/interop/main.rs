@@ -8,3 +8,4 @@
 #[cfg(feature = "onnx")]
 mod onnx;
 mod python;
+mod weights;

@@ -49,8 +49,8 @@ fn relu(width: usize) -> Vec<LayerSpec> {
 fn probabilities_are_the_same_in_onnxruntime() {
     let digits = chainrule::data::digits();
     let pixels = digits.scaling();
-    check::<f32>("no hidden layer", &digits, vec![], &pixels);
-    check::<f32>("relu", &digits, relu(64), &pixels);
+    check::<f32>("no hidden layer", &digits, vec![], pixels);
+    check::<f32>("relu", &digits, relu(64), pixels);
     check::<f32>("unscaled", &digits, relu(32), &Scaling::IDENTITY);
     let standard = Preprocessor::Standard.fit::<f32>(&digits).unwrap();
     check::<f32>("every layer, standardised columns", &digits, every_layer(), &standard);

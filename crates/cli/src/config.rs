@@ -4,7 +4,7 @@ use crate::args::Config;
 use anyhow::{Context, Result, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use toml::{Table, Value};
@@ -20,18 +20,30 @@ pub(crate) fn read(path: &Path, flags: &Config, matches: &ArgMatches) -> Result<
     let mut merged = Table::try_from(flags).with_context(named)?;
     for (section, settings) in file {
         let Some(Value::Table(known)) = merged.get_mut(&section) else {
-            bail!("{}: {section:?} is no table of settings, expected data, network, training and run", named());
+            bail!(
+                "{}: {section:?} is no table of settings, expected data, network, training and run",
+                named()
+            );
         };
         let Value::Table(settings) = settings else {
             bail!("{}: {section} is a value, expected a table, [{section}]", named());
         };
-        for (key, value) in settings {
-            if !is_on_the_command_line(matches, &key) {
-                known.insert(key, value);
-            }
+        overlay(known, settings, matches);
+    }
+    Value::Table(merged)
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))
+}
+
+/// Puts a file's settings in the place of all that no flag gave.
+fn overlay(known: &mut Table, settings: Table, matches: &ArgMatches) {
+    for (key, value) in settings {
+        match (known.get_mut(&key), value) {
+            (Some(Value::Table(known)), Value::Table(settings)) => overlay(known, settings, matches),
+            (_, value) if !is_on_the_command_line(matches, &key) => drop(known.insert(key, value)),
+            _ => {}
         }
     }
-    Value::Table(merged).try_into().map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))
 }
 
 fn is_on_the_command_line(matches: &ArgMatches, key: &str) -> bool {

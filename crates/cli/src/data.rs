@@ -1,5 +1,6 @@
 //! The rows that a training or a model is given: built-in sets, and files of every kind.
 
+mod arrays;
 mod file;
 mod input;
 mod parts;

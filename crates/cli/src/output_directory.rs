@@ -23,9 +23,9 @@ impl OutputDirectory {
         let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
         let directory =
             OutputDirectory { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
-        fs::create_dir_all(path)
-            .and_then(|()| temporary_file(path))
-            .with_context(|| format!("{option} {}: name a directory that can be written to", path.display()))?;
+        fs::create_dir_all(path).and_then(|()| temporary_file(path)).with_context(|| {
+            format!("{option} {}: name a directory that can be written to", path.display())
+        })?;
         match files.iter().map(|file| directory.file(file)).find(|file| file.is_dir()) {
             Some(file) => {
                 bail!("{}: it is a directory where a file belongs; name another {option}", file.display())

@@ -13,7 +13,8 @@ pub(crate) struct EpochBar {
 impl EpochBar {
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         EpochBar { bar, quiet }
     }

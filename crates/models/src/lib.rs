@@ -30,6 +30,7 @@
 mod activations;
 mod classifier;
 mod export;
+mod import;
 mod initializer;
 mod layers;
 mod losses;
@@ -45,6 +46,7 @@ pub use activations::{
     Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
 pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
+pub use import::PyTorchImport;
 pub use initializer::Initializer;
 pub use layers::{ActivationLayer, Dense, Dropout, LayerNorm};
 pub use losses::{
@@ -57,6 +59,6 @@ pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
-    Accuracy, BatchRecord, Callback, ClassWeights, EarlyStopping, Ending, EpochRecord, History,
-    HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
 };

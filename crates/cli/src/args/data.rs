@@ -22,10 +22,9 @@ pub(crate) struct DataArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) test_data: Option<PathBuf>,
 
-    /// A file with the labels of an .npy or IDX file
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) labels: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(default)]
+    pub(crate) arrays: ArrayArgs,
 
     /// Column of the labels: its name, its number from 1, or `last`
     #[arg(long, value_name = "COLUMN", default_value = "last")]
@@ -82,6 +81,26 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) validation_fraction: Option<f64>,
+}
+
+/// Where inputs and labels are in files of arrays.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ArrayArgs {
+    /// A file with the labels of an .npy or IDX file
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) labels: Option<PathBuf>,
+
+    /// Name of the inputs in an .npz or .safetensors file [default: x]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) array: Option<String>,
+
+    /// Name of the labels in an .npz or .safetensors file [default: y]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) label_array: Option<String>,
 }
 
 pub(super) fn is_false(flag: &bool) -> bool {

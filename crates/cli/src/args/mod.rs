@@ -5,10 +5,14 @@ mod model;
 mod train;
 mod values;
 
-pub(crate) use data::{DataArgs, HeaderName, MissingName, UnseenName};
-pub(crate) use model::{EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs};
-pub(crate) use train::{ActivationName, ClassWeightsName, Config, MonitorName, PreprocessName, ScheduleName, TrainArgs};
-pub(crate) use values::{ColumnName, DataSource, DelimiterName, Hidden, ImageShape, name};
+pub(crate) use data::{ArrayArgs, DataArgs, HeaderName, MissingName, UnseenName};
+pub(crate) use model::{
+    EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs,
+};
+pub(crate) use train::{
+    ActivationName, ClassWeightsName, Config, MonitorName, PreprocessName, ScheduleName, TrainArgs,
+};
+pub(crate) use values::{ColumnName, DataSource, DelimiterName, Hidden};
 
 use chainrule_models::GradientPath;
 use clap::{Args, Parser, Subcommand, ValueEnum};

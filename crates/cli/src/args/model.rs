@@ -1,5 +1,6 @@
 //! What the commands take that begin with a model file.
 
+use super::ArrayArgs;
 use super::values::{DataSource, threads};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -16,9 +17,8 @@ pub(crate) struct RowsArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// A file with the labels of an .npy or IDX file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) arrays: ArrayArgs,
 
     /// Seed of the split of a data set that was named, and of the spiral's points [default: the model's]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -53,7 +53,7 @@ pub(crate) struct EvaluateArgs {
   chainrule report --model chainrule-out/model.safetensors
   chainrule report --model chainrule-out/model.safetensors --data more.csv --out more.html
 
-One HTML page that needs no network: the curves of the training (if history.csv is beside the model), confusion matrix,
+One HTML page that needs no network: the curves of the training (if metrics.json is beside the model), confusion matrix,
 scores of each class, calibration, the most confident mistakes, settings, and what the data are.")]
 pub(crate) struct ReportArgs {
     /// Model file that `train` wrote
@@ -85,9 +85,13 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
 
-    /// CSV file (or .npy, .npz) with a row for each prediction
+    /// File with a row for each prediction: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
+
+    /// Name of the inputs in an .npz or .safetensors file [default: x]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
 
     /// Print a JSON object for each row
     #[arg(long)]

@@ -1,7 +1,6 @@
 //! What stands behind an option, and what a user may write there.
 
 use chainrule_data::Column;
-use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -9,11 +8,6 @@ use std::str::FromStr;
 
 /// The most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
-
-/// The name of an enum's value, as on the command line.
-pub(crate) fn name(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-}
 
 /// Serialises what is a text on the command line as that text.
 macro_rules! text {
@@ -156,9 +150,9 @@ impl FromStr for ImageShape {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let sides = text.split_once('x').and_then(|(rows, columns)| {
-            Some((whole(rows.trim(), 1).ok()?, whole(columns.trim(), 1).ok()?))
-        });
+        let sides = text
+            .split_once('x')
+            .and_then(|(rows, columns)| Some((whole(rows.trim(), 1).ok()?, whole(columns.trim(), 1).ok()?)));
         let (rows, columns) = sides.ok_or("expected rows and columns of an image, as 28x28")?;
         Ok(ImageShape(rows, columns))
     }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     }
     let mut out = buffered();
     let count = rows.set.len();
-    writeln!(out, "{} of {count} rows: loss {loss:.4}, accuracy {accuracy:.4}\n\n{report}", rows.title)?;
+    write!(out, "{} of {count} rows: loss {loss:.4}, accuracy {accuracy:.4}\n\n{report}", rows.title)?;
     if classifier.class_names().len() <= MOST_CLASSES {
         writeln!(out, "\nrows by true class (down) and predicted class (across):\n")?;
         print_table(&mut out, classifier.class_names(), &confusion)?;

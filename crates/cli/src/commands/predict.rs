@@ -12,10 +12,14 @@ use std::io::Write;
 
 pub(super) fn run(args: &PredictArgs) -> Result<()> {
     let model = Model::load(&args.model)?;
-    let rows = input_rows(&args.input, &model)?;
+    let rows = input_rows(&args.input, args.array.as_deref(), &model)?;
     let probabilities = model.classifier.predict_proba(&*rows)?;
     let class_names = model.classifier.class_names();
-    if args.json { print_lines(class_names, &probabilities) } else { print_table(class_names, &probabilities) }
+    if args.json {
+        print_lines(class_names, &probabilities)
+    } else {
+        print_table(class_names, &probabilities)
+    }
 }
 
 fn print_table(class_names: &[String], probabilities: &Array2<f32>) -> Result<()> {

@@ -1,11 +1,16 @@
 use super::Parts;
+use super::arrays::Kind;
+use super::parts::cut;
 use crate::args::{ColumnName, DataArgs, DelimiterName, HeaderName, MissingName, UnseenName};
-use anyhow::Result;
-use chainrule_data::{Delimiter, Header, Missing, Table, TableOptions, Unseen, split};
+use anyhow::{Result, ensure};
+use chainrule_data::{Delimiter, Header, Missing, Table, TableOptions, Unseen, read_arrays, split};
 use std::path::Path;
 
 /// The parts of a file's rows.
 pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed: u64) -> Result<Parts> {
+    if !matches!(Kind::of(path), Kind::Table) {
+        return array_parts(args, path, validation_fraction, seed);
+    }
     let table = Table::read(path, &args.table_options())?;
     let test_fraction = if args.test_data.is_some() { 0.0 } else { args.test_fraction };
     let rows = split(table.labels(), table.class_names().len(), validation_fraction, test_fraction, seed)?;
@@ -21,6 +26,18 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
         image_shape: None,
         encoder: Some(encoder),
     })
+}
+
+/// The parts of the rows of an array.
+fn array_parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed: u64) -> Result<Parts> {
+    ensure!(
+        args.arrays.labels.is_some() || matches!(Kind::of(path), Kind::Archive),
+        "--data {}: the labels of such a file are in another; name it by --labels",
+        path.display()
+    );
+    ensure!(args.test_data.is_none(), "--test-data: an array has none; leave the option out");
+    let (inputs, labels) = args.arrays.sources(path);
+    cut(&read_arrays(&inputs, &labels)?, validation_fraction, args.test_fraction, seed)
 }
 
 impl DataArgs {

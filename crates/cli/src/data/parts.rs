@@ -28,7 +28,7 @@ impl DataArgs {
             }
             built_in => {
                 self.refuse(self.test_data.as_deref(), "--test-data")?;
-                self.refuse(self.labels.as_deref(), "--labels")?;
+                self.refuse(self.arrays.labels.as_deref(), "--labels")?;
                 let (train, test) = built_in_set(built_in, self.data_dir.as_deref(), seed)?;
                 match test {
                     Some(test) => Parts { test: Some(test), ..cut(&train, validation_fraction, 0.0, seed)? },
@@ -51,7 +51,9 @@ impl DataArgs {
         let Some(path) = path else { return Ok(()) };
         let path = path.display();
         match self.data {
-            DataSource::File(_) => bail!("{option} {path}: --data {} is a file; leave the option out", self.data),
+            DataSource::File(_) => {
+                bail!("{option} {path}: --data {} is a file; leave the option out", self.data)
+            }
             _ => bail!(
                 "{option} {path}: {} is built in and takes no files; leave the option out, or name a file by --data",
                 self.data

@@ -1,8 +1,9 @@
+use super::arrays::Kind;
 use super::parts::{Parts, built_in_set, cut};
 use crate::args::{DataSource, RowsArgs};
 use crate::model::Model;
 use anyhow::{Context, Result, bail, ensure};
-use chainrule_data::{DataSet, Table, TableOptions};
+use chainrule_data::{DataSet, Table, TableOptions, read_arrays_labelled};
 use std::path::Path;
 
 /// Share of a built-in set that is its test part, where it has none of its own and the model's settings say nothing else.
@@ -23,11 +24,12 @@ impl RowsArgs {
         let (set, title, image_shape) = match &self.data {
             None => self.test_part(model)?,
             Some(DataSource::File(path)) => {
-                let set = file_rows(path, model)?;
+                let set = self.file_rows(path, model)?;
                 (set, path.display().to_string(), None)
             }
             Some(name) => {
-                let seed = self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
+                let seed =
+                    self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
                 let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
                 let test = match test {
                     Some(test) => test,
@@ -52,7 +54,10 @@ impl RowsArgs {
 
     fn test_part(&self, model: &Model) -> Result<(DataSet, String, Option<(usize, usize)>)> {
         let Some(config) = &model.config else {
-            bail!("{}: the model does not say what it was trained on; name rows by --data", model.path.display());
+            bail!(
+                "{}: the model does not say what it was trained on; name rows by --data",
+                model.path.display()
+            );
         };
         let mut data = config.data.clone();
         if self.data_dir.is_some() {
@@ -62,22 +67,31 @@ impl RowsArgs {
         let validation = data.validation_fraction.unwrap_or(0.0);
         let Parts { test, image_shape, .. } = data.load(validation, seed)?;
         let test = test.with_context(|| {
-            format!("{}: the model was trained without a test part; name rows by --data", model.path.display())
+            format!(
+                "{}: the model was trained without a test part; name rows by --data",
+                model.path.display()
+            )
         })?;
         Ok((test, format!("{}, test part", data.data), image_shape))
     }
 }
 
-/// All rows of a file, in the classes of the model.
-fn file_rows(path: &Path, model: &Model) -> Result<DataSet> {
-    let class_names = model.classifier.class_names();
-    let set = match &model.encoder {
-        Some(encoder) => encoder.read_labelled(path, class_names)?,
-        None => {
-            let table = Table::read(path, &TableOptions::default())?;
-            let all: Vec<usize> = (0..table.len()).collect();
-            table.fit_encoder(&all)?.read_labelled(path, class_names)?
+impl RowsArgs {
+    /// All rows of a file, in the classes of the model.
+    fn file_rows(&self, path: &Path, model: &Model) -> Result<DataSet> {
+        let class_names = model.classifier.class_names();
+        if !matches!(Kind::of(path), Kind::Table) {
+            let (inputs, labels) = self.arrays.sources(path);
+            return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
-    };
-    Ok(set)
+        let set = match &model.encoder {
+            Some(encoder) => encoder.read_labelled(path, class_names)?,
+            None => {
+                let table = Table::read(path, &TableOptions::default())?;
+                let all: Vec<usize> = (0..table.len()).collect();
+                table.fit_encoder(&all)?.read_labelled(path, class_names)?
+            }
+        };
+        Ok(set)
+    }
 }

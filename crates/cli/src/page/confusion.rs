@@ -30,7 +30,13 @@ fn heat_map(report: &ClassificationReport) -> Markup {
 /// Ink on paper up to half of the class, paper on ink above.
 fn style(count: f64, support: f64) -> String {
     let share = if support > 0.0 { count / support } else { 0.0 };
-    let color = if share > 0.55 { "#fff" } else if count > 0.0 { "#222" } else { "#bbb" };
+    let color = if share > 0.55 {
+        "#fff"
+    } else if count > 0.0 {
+        "#222"
+    } else {
+        "#bbb"
+    };
     format!("background:rgba(68,119,170,{share:.3});color:{color}")
 }
 

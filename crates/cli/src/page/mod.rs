@@ -5,7 +5,7 @@ mod mistakes;
 mod picture;
 mod scores;
 
-pub(crate) use mistakes::Mistake;
+pub(crate) use mistakes::{Mistake, Shown};
 
 use crate::charts;
 use anyhow::Result;
@@ -22,6 +22,8 @@ pub(crate) struct Page<'a> {
     /// The rows that it was measured on.
     pub(crate) rows: String,
     pub(crate) report: &'a ClassificationReport,
+    /// What the part is called that was evaluated after each epoch.
+    pub(crate) held_out: &'static str,
     /// Of the training, if it is known.
     pub(crate) history: Option<&'a History>,
     /// The most confident ones first.
@@ -37,7 +39,8 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// The text of the HTML file.
     pub(crate) fn render(&self) -> Result<String> {
-        let curves = self.history.map(|history| charts::curves(&history.epochs)).transpose()?;
+        let curves =
+            self.history.map(|history| charts::curves(&history.epochs, self.held_out)).transpose()?;
         let reliability = charts::reliability(&self.report.reliability)?;
         let title = format!("chainrule: {}", self.rows);
         let page = html! {
@@ -64,7 +67,7 @@ impl Page<'_> {
                                     figure { (PreEscaped(curves)) }
                                     @if let Some(history) = self.history { p { (ending(history)) } }
                                 }
-                                None => p { "There is no history.csv beside the model, so the curves are not known." }
+                                None => p { "There is no metrics.json beside the model, so the curves are not known." }
                             }
                         }))
                         (section("confusion", "Confusion", confusion::matrix(self.report)))
@@ -101,7 +104,9 @@ fn ending(history: &History) -> String {
     let epochs = history.epochs.len();
     let ending = history.ending.map_or_else(String::new, |ending| format!(": {ending}"));
     match history.best() {
-        Some(best) => format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch),
+        Some(best) => {
+            format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch)
+        }
         None => format!("{epochs} epochs{ending}."),
     }
 }

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 pub(super) fn data_url(pixels: &[f32], (rows, columns): (usize, usize), range: (f32, f32)) -> Result<String> {
     let (low, high) = range;
     let width = if high > low { high - low } else { 1.0 };
-    let grey: Vec<u8> = pixels.iter().map(|x| (255.0 * (1.0 - (x - low) / width)).clamp(0.0, 255.0) as u8).collect();
+    let grey: Vec<u8> =
+        pixels.iter().map(|x| (255.0 * (1.0 - (x - low) / width)).clamp(0.0, 255.0) as u8).collect();
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, u32::try_from(columns)?, u32::try_from(rows)?);
     encoder.set_color(png::ColorType::Grayscale);
@@ -24,7 +25,8 @@ mod tests {
     #[test]
     fn ink_is_dark() {
         let url = data_url(&[0.0, 8.0, 16.0, 4.0, 0.0, 16.0], (2, 3), (0.0, 16.0)).expect("a picture");
-        let bytes = STANDARD.decode(url.strip_prefix("data:image/png;base64,").expect("a PNG")).expect("base64");
+        let bytes =
+            STANDARD.decode(url.strip_prefix("data:image/png;base64,").expect("a PNG")).expect("base64");
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().expect("a header");
         let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
         reader.next_frame(&mut pixels).expect("pixels");

@@ -2,3 +2,6 @@
 
 #[cfg(feature = "onnx")]
 mod onnx;
+mod pytorch;
+
+pub(crate) use pytorch::{TorchTensor, torch_tensors};

@@ -59,6 +59,20 @@ pub enum ModelFileError {
         /// What the JSON reader said.
         source: serde_json::Error,
     },
+    /// It is a safetensors file of something else than a training.
+    #[error("{path}: expected a checkpoint, found a safetensors file without the metadata `chainrule_checkpoint`", path = path.display())]
+    NotACheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its description of the training cannot be read.
+    #[error("{path}: the metadata `chainrule_checkpoint` does not describe a training: {source}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
     /// It was written by another version.
     #[error("{path}: expected format version {expected}, found {found}", path = path.display())]
     Version {
@@ -103,6 +117,28 @@ pub enum ModelFileError {
         /// The number found.
         value: f64,
     },
+    /// Its tensors are not named or shaped as dense layers, one after the other, would be.
+    #[error("{path}: tensor {name}: expected {expected}", path = path.display())]
+    NotALayer {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// What was expected in its place.
+        expected: String,
+    },
+    /// An entry of its metadata is missing, or says what cannot be imported.
+    #[error("{path}: metadata {key}: expected {expected}, found {}", .found.as_deref().unwrap_or("none"), path = path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is, if it is there.
+        found: Option<String>,
+    },
     /// It was to be exported, but is not of the kind that gives probabilities.
     #[error("{path}: expected a classifier whose last layer is softmax", path = path.display())]
     NoSoftmax {
@@ -132,12 +168,16 @@ impl ModelFileError {
         ModelFileError::Io { path: path.to_owned(), source }
     }
 
-    pub(super) fn format(path: &Path, source: SafeTensorError) -> Self {
+    pub(crate) fn format(path: &Path, source: SafeTensorError) -> Self {
         ModelFileError::NotSafetensors { path: path.to_owned(), source }
     }
 
     pub(crate) fn description(path: &Path, source: serde_json::Error) -> Self {
         ModelFileError::Description { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn checkpoint(path: &Path, source: serde_json::Error) -> Self {
+        ModelFileError::Checkpoint { path: path.to_owned(), source }
     }
 
     pub(crate) fn model(path: &Path, source: Error) -> Self {

@@ -25,10 +25,14 @@ impl TensorFile {
         Ok(TensorFile { bytes, metadata })
     }
 
+    /// The tensors of a file that another program wrote, which has no checksum.
+    pub(crate) fn foreign_tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
+        SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))
+    }
+
     /// The tensors, once the checksum holds.
     pub(crate) fn tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
-        let tensors =
-            SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))?;
+        let tensors = self.foreign_tensors(path)?;
         let no_checksum = || ModelFileError::NoChecksum { path: path.to_owned() };
         let metadata = self.metadata.metadata().as_ref().ok_or_else(no_checksum)?;
         let expected = metadata.get(KEY).ok_or_else(no_checksum)?;

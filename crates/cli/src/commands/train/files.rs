@@ -23,7 +23,7 @@ pub(super) const NAMES: [&str; 5] = [MODEL, CONFIG, HISTORY, CURVES, METRICS];
 
 /// Writes them all; what can be made in memory is made before the first is written.
 pub(super) fn write(trained: &Trained, directory: &OutputDirectory) -> Result<()> {
-    let curves = charts::curves(&trained.history.epochs)?;
+    let curves = charts::curves(&trained.history.epochs, trained.settings.config.held_out())?;
     let config = config::to_toml(&trained.settings.config)?;
     let mut metrics = serde_json::to_vec_pretty(&trained.metrics()?)?;
     metrics.push(b'\n');

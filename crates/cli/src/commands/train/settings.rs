@@ -79,7 +79,9 @@ impl Settings {
     /// What happens to the inputs, fitted to the training rows.
     pub(super) fn scaling(&self, parts: &Parts) -> Result<Scaling> {
         let preprocessor = match (self.config.network.preprocess, &self.config.data.data) {
-            (PreprocessName::Auto, DataSource::File(_)) | (PreprocessName::Standard, _) => Preprocessor::Standard,
+            (PreprocessName::Auto, DataSource::File(_)) | (PreprocessName::Standard, _) => {
+                Preprocessor::Standard
+            }
             (PreprocessName::Auto, _) => return Ok(parts.train.scaling().clone()),
             (PreprocessName::MinMax, _) => Preprocessor::MinMax,
             (PreprocessName::None, _) => Preprocessor::None,
