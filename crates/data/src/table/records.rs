@@ -15,12 +15,19 @@ pub(super) struct Record<'a> {
     pub(super) unit: Unit,
     text: &'a [u8],
     ends: &'a [usize],
+    /// Bytes between two fields.
+    gap: usize,
 }
 
 impl<'a> Record<'a> {
     /// Each field reaches in `text` from the end of the one before to its own.
     pub(super) fn new(unit: Unit, line: u64, text: &'a [u8], ends: &'a [usize]) -> Self {
-        Record { line, unit, text, ends }
+        Record { line, unit, text, ends, gap: 0 }
+    }
+
+    /// A whole line of text: between the end of a field and the next there is a delimiter.
+    pub(super) fn of_line(line: u64, text: &'a [u8], ends: &'a [usize]) -> Self {
+        Record { line, unit: Unit::Line, text, ends, gap: 1 }
     }
 
     /// Number of fields.
@@ -47,7 +54,7 @@ impl<'a> Record<'a> {
     }
 
     fn start(self, column: usize) -> usize {
-        if column == 0 { 0 } else { self.ends[column - 1] }
+        if column == 0 { 0 } else { self.ends[column - 1] + self.gap }
     }
 }
 

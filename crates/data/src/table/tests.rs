@@ -419,6 +419,33 @@ fn a_field_without_end_is_refused() {
 }
 
 #[test]
+fn lines_are_whole_wherever_the_buffer_ends() {
+    // Rows of all lengths, some longer than any buffer, some with quotes, among them blank lines.
+    let field = |row: usize, column: usize| (row * 31 + column * 7) % 1000;
+    let line = |row: usize| {
+        let blanks = if row.is_multiple_of(97) { "\n \r\n" } else { "" };
+        let quote = if row.is_multiple_of(41) { "\"" } else { "" };
+        let spaces = " ".repeat(if row % 500 == 499 { 100_000 } else { row % 13 });
+        let end = if row.is_multiple_of(3) { "\r\n" } else { "\n" };
+        let fields: Vec<String> = (0..20).map(|column| field(row, column).to_string()).collect();
+        format!("{blanks}{},{quote}{spaces}c{}{quote}{end}", fields.join(","), row % 2)
+    };
+    let text: String = (0..2000).map(line).collect();
+    for file in [text.clone().into_bytes(), gzip(text.as_bytes())] {
+        let table = read(file, &TableOptions::default()).expect("a table");
+        assert_eq!(
+            inputs(&encoded(&table)),
+            Array2::from_shape_fn((2000, 20), |(row, column)| field(row, column) as f32)
+        );
+        assert!(table.labels().iter().enumerate().all(|(row, &label)| label == row % 2));
+    }
+    // The lines are counted.
+    let lines = text.matches('\n').count();
+    let error = message(read(format!("{text}1,2\n"), &TableOptions::default()));
+    assert_eq!(error, format!(", line {}: expected 21 columns, found 2", lines + 1));
+}
+
+#[test]
 fn what_the_file_system_and_gzip_say_is_told() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for path in [dir.path(), &dir.path().join("nowhere.csv")] {
