@@ -55,5 +55,5 @@ pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
-    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,
 };

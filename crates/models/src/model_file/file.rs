@@ -3,7 +3,7 @@ use super::checksum::{KEY, checksum};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorView};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -44,18 +44,19 @@ impl TensorFile {
     }
 }
 
-/// Writes a file of `tensors`, with `metadata` and a checksum.
+/// Writes a file of `tensors`, with `metadata` and a checksum, by `write`: [`write_whole`] or [`write_again`].
 pub(crate) fn write(
     path: &Path,
     tensors: &[(&str, TensorView)],
     mut metadata: HashMap<String, String>,
+    write: fn(&Path, &[u8]) -> io::Result<()>,
 ) -> Result<(), ModelFileError> {
     metadata.insert(KEY.to_owned(), checksum(&metadata, tensors));
     let tensors = tensors.iter().map(|(name, tensor)| (*name, tensor));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|source| ModelFileError::format(path, source))?;
     let bytes = sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))?;
-    write_whole(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+    write(path, &bytes).map_err(|source| ModelFileError::io(path, source))
 }
 
 /// The same file with all of its header in the order of the keys (a `HashMap`'s order is another every time), so that the same
@@ -84,7 +85,7 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
 /// Writes a file beside its place, syncs and renames it, and syncs the directory: whenever the machine stops, the old file or the
 /// new one is there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory(path);
     let mut builder = tempfile::Builder::new();
     // As any new file: readable by all that the umask lets, where a temporary file is the owner's alone.
     #[cfg(unix)]
@@ -93,8 +94,31 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    sync_directory(directory)
+}
+
+/// [`write_whole`] for a file that one process writes again and again: what is beside it always has the same name, so however often
+/// the process is killed, no more than one half of a file is left behind.
+pub(crate) fn write_again(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let beside = Path::new(&beside);
+    let written = write_and_sync(beside, bytes).and_then(|()| fs::rename(beside, path));
+    written.inspect_err(|_| drop(fs::remove_file(beside)))?;
+    sync_directory(directory(path))
+}
+
+fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
     // A directory is a file that can be synced on Unix only.
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
-    Ok(())
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

@@ -7,5 +7,5 @@ mod tensors;
 
 pub(crate) use checksum::hex;
 pub use error::ModelFileError;
-pub(crate) use file::{TensorFile, write, write_whole};
+pub(crate) use file::{TensorFile, write, write_again, write_whole};
 pub(crate) use tensors::{dtype, read_parameters, write_parameters};
