@@ -3,12 +3,13 @@
 # make check   format and lints only
 # make bench   the criterion benchmarks
 # make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
+# make interop files for onnxruntime, PyTorch and scikit-learn and from them, with the real packages (PyTorch where it is installed)
 # make scaling time and memory against batch, width, layers, classes and samples
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
 
-.PHONY: demo test check bench compare scaling openblas
+.PHONY: demo test check interop bench compare scaling openblas
 
 demo: openblas
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -44,6 +45,10 @@ test: openblas check
 check: openblas
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+interop: openblas
+	@sh scripts/interop.sh
+	$(CARGO) test --locked --test interop -- --ignored --nocapture
 
 bench: openblas
 	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient

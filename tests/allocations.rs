@@ -3,6 +3,7 @@
 
 use chainrule::models::Batch;
 use chainrule::prelude::*;
+use ndarray::Axis;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -48,4 +49,24 @@ fn steps_and_predictions_allocate_nothing() {
             }
         });
     }
+    predictor_allocates_nothing(&data);
+}
+
+/// One row at a time and many, with inputs scaled on the way.
+fn predictor_allocates_nothing(data: &DataSet) {
+    let builder = Classifier::<f32>::builder(64, 10).hidden(&[40]);
+    let predictor = builder.scaling(&data.scaling()).build().unwrap().predictor();
+    let mut scratch = predictor.scratch();
+    let x = ndarray::Array2::from_elem((150, 64), 3.0);
+    let mut out = ndarray::Array2::zeros((150, 10));
+    let mut run = || {
+        allocations(|| {
+            predictor.predict_proba_into(x.view(), &mut scratch, out.view_mut()).unwrap();
+            for (row, out) in x.axis_chunks_iter(Axis(0), 1).zip(out.axis_chunks_iter_mut(Axis(0), 1)) {
+                predictor.predict_proba_into(row, &mut scratch, out).unwrap();
+            }
+        })
+    };
+    let runs: Vec<u64> = (0..4).map(|_| run()).collect();
+    assert_eq!(runs[1..], [0; 3], "{runs:?}");
 }

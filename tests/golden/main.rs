@@ -10,6 +10,7 @@ mod activations;
 mod chapter;
 mod comparison;
 mod cross_entropy;
+mod imports;
 mod json;
 mod losses;
 mod metrics;

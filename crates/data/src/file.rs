@@ -6,6 +6,10 @@ use std::path::Path;
 
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// No deflate stream is longer than this many times its compressed length: its shortest code, two bits, stands for at
+/// most 258 bytes (RFC 1951, section 3.2.5).
+pub(crate) const MOST_EXPANSION: u64 = 1032;
+
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -29,4 +33,11 @@ pub(crate) fn read_error(path: &Path, source: io::Error) -> Error {
         InvalidData | InvalidInput | UnexpectedEof => Error::Gzip { path, source },
         _ => Error::Io { path, source },
     }
+}
+
+/// The name of a file up to the first dot that does not begin it.
+pub(crate) fn short_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let end = name.char_indices().skip(1).find(|&(_, c)| c == '.').map_or(name.len(), |(end, _)| end);
+    name[..end].into()
 }

@@ -1,13 +1,10 @@
 use crate::Error;
-use crate::file::{GZIP_MAGIC, read_error};
+use crate::file::{GZIP_MAGIC, MOST_EXPANSION, read_error};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// No deflate stream is longer than this many times its compressed length: its shortest code, two bits, stands for at
-/// most 258 bytes (RFC 1951, section 3.2.5).
-const MOST_EXPANSION: u64 = 1032;
 const UNSIGNED_BYTE: u8 = 0x08;
 const MOST_DIMENSIONS: u8 = 4;
 

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_single_sample_lies_at_the_centre() {
         let single = spiral(1, 2, 0).expect("two points");
-        assert_eq!(points(&single), Array2::zeros((2, 2)));
+        assert_eq!(points(&single), Array2::<f64>::zeros((2, 2)));
     }
 
     #[test]

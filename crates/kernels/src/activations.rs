@@ -2,45 +2,57 @@
 //!
 //! Every backward multiplies dy with the derivative at x; at a kink it is the derivative from the left, as in PyTorch.
 
+use crate::compile_once::compile_once;
 use crate::exp::exp;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// y ← f(x), number by number.
-#[track_caller]
+/// y ← f(x), number by number, for the function of that name. What else f needs, numbers of type F, is named after it.
+macro_rules! map {
+    ($function:literal, $x:ident, $y:ident, $f:expr $(, $setting:ident)*) => {
+        assert_same_shape($function, "y", $y.dim(), $x.dim());
+        compile_once!(|$x: ArrayView2<F>, $y: ArrayViewMut2<F> $(, $setting: F)*| map(&$x, &mut $y, $f));
+    };
+}
+
 #[inline(always)]
-fn map<F: Real>(function: &str, x: ArrayView2<F>, mut y: ArrayViewMut2<F>, f: impl Fn(F) -> F) {
-    assert_same_shape(function, "y", y.dim(), x.dim());
+fn map<F: Real>(x: &ArrayView2<F>, y: &mut ArrayViewMut2<F>, f: impl Fn(F) -> F) {
     vectorize(
         #[inline(always)]
         || {
             for i in 0..x.nrows() {
-                row_mut(&mut y, i).iter_mut().zip(row(&x, i)).for_each(|(y, &x)| *y = f(x));
+                row_mut(y, i).iter_mut().zip(row(x, i)).for_each(|(y, &x)| *y = f(x));
             }
         },
     );
 }
 
-/// dx ← f(x, dy), number by number.
-#[track_caller]
+/// dx ← f(x, dy), as [`map`].
+macro_rules! map_backward {
+    ($function:literal, $x:ident, $dy:ident, $dx:ident, $f:expr $(, $setting:ident)*) => {
+        assert_same_shape($function, "dy", $dy.dim(), $x.dim());
+        assert_same_shape($function, "dx", $dx.dim(), $x.dim());
+        compile_once!(|$x: ArrayView2<F>, $dy: ArrayView2<F>, $dx: ArrayViewMut2<F> $(, $setting: F)*| {
+            map_backward(&$x, &$dy, &mut $dx, $f)
+        });
+    };
+}
+
 #[inline(always)]
 fn map_backward<F: Real>(
-    function: &str,
-    x: ArrayView2<F>,
-    dy: ArrayView2<F>,
-    mut dx: ArrayViewMut2<F>,
+    x: &ArrayView2<F>,
+    dy: &ArrayView2<F>,
+    dx: &mut ArrayViewMut2<F>,
     f: impl Fn(F, F) -> F,
 ) {
-    assert_same_shape(function, "dy", dy.dim(), x.dim());
-    assert_same_shape(function, "dx", dx.dim(), x.dim());
     vectorize(
         #[inline(always)]
         || {
             for i in 0..x.nrows() {
-                let inputs = row(&x, i).iter().zip(row(&dy, i));
-                row_mut(&mut dx, i).iter_mut().zip(inputs).for_each(|(dx, (&x, &dy))| *dx = f(x, dy));
+                let inputs = row(x, i).iter().zip(row(dy, i));
+                row_mut(dx, i).iter_mut().zip(inputs).for_each(|(dx, (&x, &dy))| *dx = f(x, dy));
             }
         },
     );
@@ -52,7 +64,7 @@ fn map_backward<F: Real>(
 /// If the shapes differ.
 #[track_caller]
 pub fn relu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("relu", x, y, |x| if x <= F::zero() { F::zero() } else { x });
+    map!("relu", x, y, |x| if x <= F::zero() { F::zero() } else { x });
 }
 
 /// Of [`relu`]: dx ← dy where x > 0, else 0.
@@ -61,7 +73,7 @@ pub fn relu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("relu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { F::zero() });
+    map_backward!("relu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { F::zero() });
 }
 
 /// y ← x where x > 0, else slope · x.
@@ -70,7 +82,7 @@ pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
 /// If the shapes differ.
 #[track_caller]
 pub fn leaky_relu<F: Real>(slope: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("leaky_relu", x, y, |x| if x > F::zero() { x } else { slope * x });
+    map!("leaky_relu", x, y, |x| if x > F::zero() { x } else { slope * x }, slope);
 }
 
 /// Of [`leaky_relu`]: dx ← dy where x > 0, else slope · dy.
@@ -79,7 +91,14 @@ pub fn leaky_relu<F: Real>(slope: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn leaky_relu_backward<F: Real>(slope: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("leaky_relu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { slope * dy });
+    map_backward!(
+        "leaky_relu_backward",
+        x,
+        dy,
+        dx,
+        |x, dy| if x > F::zero() { dy } else { slope * dy },
+        slope
+    );
 }
 
 /// y ← x where x > 0, else α (exp(x) - 1), without cancellation.
@@ -88,7 +107,7 @@ pub fn leaky_relu_backward<F: Real>(slope: F, x: ArrayView2<F>, dy: ArrayView2<F
 /// If the shapes differ.
 #[track_caller]
 pub fn elu<F: Real>(alpha: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("elu", x, y, |x| if x > F::zero() { x } else { alpha * x.exp_m1() });
+    map!("elu", x, y, |x| if x > F::zero() { x } else { alpha * x.exp_m1() }, alpha);
 }
 
 /// Of [`elu`]: dx ← dy where x > 0, else α exp(x) dy.
@@ -97,7 +116,14 @@ pub fn elu<F: Real>(alpha: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn elu_backward<F: Real>(alpha: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("elu_backward", x, dy, dx, |x, dy| if x > F::zero() { dy } else { alpha * exp(x) * dy });
+    map_backward!(
+        "elu_backward",
+        x,
+        dy,
+        dx,
+        |x, dy| if x > F::zero() { dy } else { alpha * exp(x) * dy },
+        alpha
+    );
 }
 
 /// y ← σ(x) = 1 / (1 + exp(-x)), the logistic sigmoid. No exponential of it overflows.
@@ -106,7 +132,7 @@ pub fn elu_backward<F: Real>(alpha: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: 
 /// If the shapes differ.
 #[track_caller]
 pub fn sigmoid<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("sigmoid", x, y, sigmoid_of);
+    map!("sigmoid", x, y, sigmoid_of);
 }
 
 /// Of [`sigmoid`]: dx ← σ(x) σ(-x) dy, which is σ(x) (1 - σ(x)) dy without the cancellation in 1 - σ(x).
@@ -115,7 +141,7 @@ pub fn sigmoid<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn sigmoid_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("sigmoid_backward", x, dy, dx, |x, dy| sigmoid_slope(x) * dy);
+    map_backward!("sigmoid_backward", x, dy, dx, |x, dy| sigmoid_slope(x) * dy);
 }
 
 /// σ(x), by exp(-|x|), which is at most 1.
@@ -140,7 +166,7 @@ pub(crate) fn sigmoid_slope<F: Real>(x: F) -> F {
 /// If the shapes differ.
 #[track_caller]
 pub fn tanh<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("tanh", x, y, |x| x.tanh());
+    map!("tanh", x, y, |x| x.tanh());
 }
 
 /// Of [`tanh`]: dx ← (1 - tanh²(x)) dy, computed as 4 σ(2x) σ(-2x) dy, without cancellation.
@@ -149,8 +175,7 @@ pub fn tanh<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn tanh_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    let (two, four) = (F::of(2.0), F::of(4.0));
-    map_backward("tanh_backward", x, dy, dx, |x, dy| four * sigmoid_slope(two * x) * dy);
+    map_backward!("tanh_backward", x, dy, dx, |x, dy| F::of(4.0) * sigmoid_slope(F::of(2.0) * x) * dy);
 }
 
 /// y ← x σ(x), also known as swish.
@@ -159,7 +184,7 @@ pub fn tanh_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
 /// If the shapes differ.
 #[track_caller]
 pub fn silu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("silu", x, y, |x| x * sigmoid_of(x));
+    map!("silu", x, y, |x| x * sigmoid_of(x));
 }
 
 /// Of [`silu`]: dx ← (σ(x) + x σ(x) σ(-x)) dy
@@ -168,7 +193,7 @@ pub fn silu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 /// If the shapes differ.
 #[track_caller]
 pub fn silu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    map_backward("silu_backward", x, dy, dx, |x, dy| (sigmoid_of(x) + x * sigmoid_slope(x)) * dy);
+    map_backward!("silu_backward", x, dy, dx, |x, dy| (sigmoid_of(x) + x * sigmoid_slope(x)) * dy);
 }
 
 /// y ← x Φ(x), with the distribution function Φ of the standard normal distribution: the exact GELU, not the approximation
@@ -178,7 +203,7 @@ pub fn silu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
 /// If the shapes differ.
 #[track_caller]
 pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map("gelu", x, y, |x| F::of(x.as_f64() * normal_cdf(x)));
+    map!("gelu", x, y, |x| F::of(x.as_f64() * normal_cdf(x)));
 }
 
 /// Of [`gelu`]: dx ← (Φ(x) + x φ(x)) dy, with the standard normal density φ.
@@ -189,7 +214,7 @@ pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 pub fn gelu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     // 1 / √(2π)
     const DENSITY_AT_0: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 / 2.0;
-    map_backward("gelu_backward", x, dy, dx, |x, dy| {
+    map_backward!("gelu_backward", x, dy, dx, |x, dy| {
         let wide = x.as_f64();
         let density = DENSITY_AT_0 * exp(-0.5 * wide * wide);
         F::of(normal_cdf(x) + wide * density) * dy

@@ -1,4 +1,5 @@
-use crate::element_losses::{mean_of_elements, mean_of_elements_backward};
+use crate::compile_once::compile_once;
+use crate::element_losses::{assert_fit, assert_fit_backward, mean_of_elements, mean_of_elements_backward};
 use crate::focal_term::FocalTerm;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -19,11 +20,18 @@ pub fn binary_focal<F: Real>(
     alpha: Option<F>,
     losses: ArrayViewMut1<F>,
 ) {
-    let (positive, negative) = focal_weights(alpha);
-    mean_of_elements("binary_focal", x, targets, losses, |x, t| {
-        let of_positive = t * positive * FocalTerm::of_logit(x).loss(gamma);
-        let of_negative = (F::one() - t) * negative * FocalTerm::of_logit(-x).loss(gamma);
-        of_positive + of_negative
+    assert_fit("binary_focal", x.dim(), targets, losses.len());
+    compile_once!(|x: ArrayView2<F>,
+                   targets: Targets<F>,
+                   gamma: F,
+                   alpha: Option<F>,
+                   losses: ArrayViewMut1<F>| {
+        let (positive, negative) = focal_weights(alpha);
+        mean_of_elements(x, targets, losses, |x, t| {
+            let of_positive = t * positive * FocalTerm::of_logit(x).loss(gamma);
+            let of_negative = (F::one() - t) * negative * FocalTerm::of_logit(-x).loss(gamma);
+            of_positive + of_negative
+        });
     });
 }
 
@@ -40,12 +48,20 @@ pub fn binary_focal_backward<F: Real>(
     scale: F,
     dx: ArrayViewMut2<F>,
 ) {
-    let (positive, negative) = focal_weights(alpha);
-    mean_of_elements_backward("binary_focal_backward", x, targets, scale, dx, |x, t| {
-        let (right, wrong) = (FocalTerm::of_logit(x), FocalTerm::of_logit(-x));
-        let of_positive = t * positive * right.slope(gamma) * right.rest;
-        let of_negative = (F::one() - t) * negative * wrong.slope(gamma) * wrong.rest;
-        of_positive - of_negative
+    assert_fit_backward("binary_focal_backward", x.dim(), targets, dx.dim());
+    compile_once!(|x: ArrayView2<F>,
+                   targets: Targets<F>,
+                   gamma: F,
+                   alpha: Option<F>,
+                   scale: F,
+                   dx: ArrayViewMut2<F>| {
+        let (positive, negative) = focal_weights(alpha);
+        mean_of_elements_backward(x, targets, scale, dx, |x, t| {
+            let (right, wrong) = (FocalTerm::of_logit(x), FocalTerm::of_logit(-x));
+            let of_positive = t * positive * right.slope(gamma) * right.rest;
+            let of_negative = (F::one() - t) * negative * wrong.slope(gamma) * wrong.rest;
+            of_positive - of_negative
+        });
     });
 }
 

@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::rows::{assert_same_shape, row, row_mut};
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -157,15 +158,20 @@ pub fn cross_entropy<F: Real>(
     probabilities: ArrayView2<F>,
     targets: Targets<F>,
     options: CrossEntropyOptions,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
 ) {
     assert_fit("cross_entropy", probabilities.dim(), targets, options, losses.len());
-    let classes = probabilities.ncols();
-    for i in 0..probabilities.nrows() {
-        let probabilities = row(&probabilities, i);
-        let target = options.target(&targets, i, classes);
-        losses[i] = loss_of_row(target, classes, |class| -clip(probabilities[class]).ln());
-    }
+    compile_once!(|probabilities: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   losses: ArrayViewMut1<F>| {
+        let classes = probabilities.ncols();
+        for i in 0..probabilities.nrows() {
+            let probabilities = row(&probabilities, i);
+            let target = options.target(&targets, i, classes);
+            losses[i] = loss_of_row(target, classes, |class| -clip(probabilities[class]).ln());
+        }
+    });
 }
 
 /// Of [`cross_entropy()`]: dŷ ← -scale · t / ŷ. Shapes: ŷ and dŷ (rows, classes), targets y one per row.
@@ -182,16 +188,22 @@ pub fn cross_entropy_backward<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     scale: F,
-    mut dprobabilities: ArrayViewMut2<F>,
+    dprobabilities: ArrayViewMut2<F>,
 ) {
     let function = "cross_entropy_backward";
     assert_same_shape(function, "dprobabilities", dprobabilities.dim(), probabilities.dim());
     assert_fit(function, probabilities.dim(), targets, options, probabilities.nrows());
-    for i in 0..probabilities.nrows() {
-        let (probabilities, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
-        let target = options.target(&targets, i, probabilities.len());
-        gradient_of_row(target, d, |class| -scale / divisor(probabilities[class]));
-    }
+    compile_once!(|probabilities: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   scale: F,
+                   dprobabilities: ArrayViewMut2<F>| {
+        for i in 0..probabilities.nrows() {
+            let (probabilities, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
+            let target = options.target(&targets, i, probabilities.len());
+            gradient_of_row(target, d, |class| -scale / divisor(probabilities[class]));
+        }
+    });
 }
 
 #[track_caller]

@@ -4,6 +4,7 @@
 //! Class labels stand for the targets 0 and 1 of a single output.
 
 use crate::activations::sigmoid_of;
+use crate::compile_once::compile_once;
 use crate::cross_entropy::clip;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
@@ -22,16 +23,13 @@ fn with_target_row<F: Real, R>(targets: Targets<F>, i: usize, work: impl FnOnce(
     }
 }
 
-#[track_caller]
 #[inline(always)]
 pub(crate) fn mean_of_elements<F: Real>(
-    function: &str,
     y: ArrayView2<F>,
     targets: Targets<F>,
     mut losses: ArrayViewMut1<F>,
     loss: impl Fn(F, F) -> F,
 ) {
-    assert_fit(function, y.dim(), targets, losses.len());
     let width = y.ncols() as f64;
     vectorize(
         #[inline(always)]
@@ -46,18 +44,14 @@ pub(crate) fn mean_of_elements<F: Real>(
     );
 }
 
-#[track_caller]
 #[inline(always)]
 pub(crate) fn mean_of_elements_backward<F: Real>(
-    function: &str,
     y: ArrayView2<F>,
     targets: Targets<F>,
     scale: F,
     mut dy: ArrayViewMut2<F>,
     derivative: impl Fn(F, F) -> F,
 ) {
-    assert_same_shape(function, "dy", dy.dim(), y.dim());
-    assert_fit(function, y.dim(), targets, y.nrows());
     let scale = scale / F::of(y.ncols() as f64);
     vectorize(
         #[inline(always)]
@@ -73,8 +67,14 @@ pub(crate) fn mean_of_elements_backward<F: Real>(
     );
 }
 
+/// Of a forward function: one loss for each row, and the targets' shape.
 #[track_caller]
-fn assert_fit<F: Real>(function: &str, outputs: (usize, usize), targets: Targets<F>, losses: usize) {
+pub(crate) fn assert_fit<F: Real>(
+    function: &str,
+    outputs: (usize, usize),
+    targets: Targets<F>,
+    losses: usize,
+) {
     let (rows, width) = outputs;
     assert!(
         targets.len() == rows && losses == rows,
@@ -89,6 +89,18 @@ fn assert_fit<F: Real>(function: &str, outputs: (usize, usize), targets: Targets
             assert_same_shape(function, "targets", t.dim(), outputs);
         }
     }
+}
+
+/// Of a backward function: also the gradient's shape.
+#[track_caller]
+pub(crate) fn assert_fit_backward<F: Real>(
+    function: &str,
+    outputs: (usize, usize),
+    targets: Targets<F>,
+    gradient: (usize, usize),
+) {
+    assert_same_shape(function, "dy", gradient, outputs);
+    assert_fit(function, outputs, targets, outputs.0);
 }
 
 /// Forward and backward of a loss, given ℓ and ℓ′ as functions of y, t and the settings.
@@ -109,8 +121,13 @@ macro_rules! element_loss {
             $($setting: $type,)*
             losses: ArrayViewMut1<F>,
         ) {
-            let loss = $loss;
-            mean_of_elements(stringify!($forward), y, targets, losses, |y, t| loss(y, t $(, $setting)*));
+            assert_fit(stringify!($forward), y.dim(), targets, losses.len());
+            compile_once!(
+                |y: ArrayView2<F>, targets: Targets<F>, $($setting: $type,)* losses: ArrayViewMut1<F>| {
+                    let loss = $loss;
+                    mean_of_elements(y, targets, losses, |y, t| loss(y, t $(, $setting)*))
+                }
+            );
         }
 
         $(#[$backward_doc])*
@@ -125,10 +142,13 @@ macro_rules! element_loss {
             scale: F,
             dy: ArrayViewMut2<F>,
         ) {
-            let derivative = $derivative;
-            mean_of_elements_backward(stringify!($backward), y, targets, scale, dy, |y, t| {
-                derivative(y, t $(, $setting)*)
-            });
+            assert_fit_backward(stringify!($backward), y.dim(), targets, dy.dim());
+            compile_once!(
+                |y: ArrayView2<F>, targets: Targets<F>, $($setting: $type,)* scale: F, dy: ArrayViewMut2<F>| {
+                    let derivative = $derivative;
+                    mean_of_elements_backward(y, targets, scale, dy, |y, t| derivative(y, t $(, $setting)*))
+                }
+            );
         }
     };
 }

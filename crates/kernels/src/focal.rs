@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, clip, gradient_of_row, loss_of_row};
 use crate::focal_term::FocalTerm;
 use crate::rows::{assert_same_shape, row, row_mut};
@@ -19,14 +20,20 @@ pub fn focal<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     gamma: F,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
 ) {
     assert_fit("focal", probabilities.dim(), targets, options, losses.len());
-    for i in 0..probabilities.nrows() {
-        let p = row(&probabilities, i);
-        let target = options.target(&targets, i, p.len());
-        losses[i] = loss_of_row(target, p.len(), |class| term_of_probability(p[class]).loss(gamma));
-    }
+    compile_once!(|probabilities: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   gamma: F,
+                   losses: ArrayViewMut1<F>| {
+        for i in 0..probabilities.nrows() {
+            let p = row(&probabilities, i);
+            let target = options.target(&targets, i, p.len());
+            losses[i] = loss_of_row(target, p.len(), |class| term_of_probability(p[class]).loss(gamma));
+        }
+    });
 }
 
 /// Of [`focal`]: dŷ ← scale · t ψ(p) / p, with ψ = p ∂/∂p \[-(1 - p)^γ log p\] = (1 - p)^γ (γ p log p / (1 - p) - 1).
@@ -40,17 +47,24 @@ pub fn focal_backward<F: Real>(
     options: CrossEntropyOptions,
     gamma: F,
     scale: F,
-    mut dprobabilities: ArrayViewMut2<F>,
+    dprobabilities: ArrayViewMut2<F>,
 ) {
     assert_same_shape("focal_backward", "dprobabilities", dprobabilities.dim(), probabilities.dim());
     assert_fit("focal_backward", probabilities.dim(), targets, options, probabilities.nrows());
-    for i in 0..probabilities.nrows() {
-        let (p, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
-        gradient_of_row(options.target(&targets, i, p.len()), d, |class| {
-            let term = term_of_probability(p[class]);
-            scale * term.slope(gamma) / term.probability
-        });
-    }
+    compile_once!(|probabilities: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   gamma: F,
+                   scale: F,
+                   dprobabilities: ArrayViewMut2<F>| {
+        for i in 0..probabilities.nrows() {
+            let (p, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
+            gradient_of_row(options.target(&targets, i, p.len()), d, |class| {
+                let term = term_of_probability(p[class]);
+                scale * term.slope(gamma) / term.probability
+            });
+        }
+    });
 }
 
 fn term_of_probability<F: Real>(probability: F) -> FocalTerm<F> {
@@ -73,39 +87,47 @@ pub fn softmax_focal<F: Real>(
     options: CrossEntropyOptions,
     gamma: F,
     scale: F,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
     dlogits: ArrayViewMut2<F>,
 ) {
     assert_same_shape("softmax_focal", "dlogits", dlogits.dim(), logits.dim());
     assert_fit("softmax_focal", logits.dim(), targets, options, losses.len());
-    for_each_exponential_row(
-        logits,
-        dlogits,
-        #[inline(always)]
-        |i, x, exponentials, normalizer| {
-            let target = options.target(&targets, i, x.len());
-            let d = exponentials.normalize(F::one());
-            let term = |class: usize| term_of_logit(x[class], &normalizer);
-            losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
-            match target {
-                Target::Ignored => d.fill(F::zero()),
-                Target::Class { label, weight } => {
-                    let slope = weight * term(label).slope(gamma);
-                    d.iter_mut().for_each(|d| *d *= -scale * slope);
-                    d[label] = scale * slope * term(label).rest;
+    compile_once!(|logits: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   gamma: F,
+                   scale: F,
+                   losses: ArrayViewMut1<F>,
+                   dlogits: ArrayViewMut2<F>| {
+        for_each_exponential_row(
+            logits,
+            dlogits,
+            #[inline(always)]
+            |i, x, exponentials, normalizer| {
+                let target = options.target(&targets, i, x.len());
+                let d = exponentials.normalize(F::one());
+                let term = |class: usize| term_of_logit(x[class], &normalizer);
+                losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
+                match target {
+                    Target::Ignored => d.fill(F::zero()),
+                    Target::Class { label, weight } => {
+                        let slope = weight * term(label).slope(gamma);
+                        d.iter_mut().for_each(|d| *d *= -scale * slope);
+                        d[label] = scale * slope * term(label).rest;
+                    }
+                    Target::Spread(spread) => {
+                        let slope = |class: usize| match spread.at(class) {
+                            t if t == F::zero() => t,
+                            t => t * term(class).slope(gamma),
+                        };
+                        let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
+                        let classes = d.iter_mut().enumerate();
+                        classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
+                    }
                 }
-                Target::Spread(spread) => {
-                    let slope = |class: usize| match spread.at(class) {
-                        t if t == F::zero() => t,
-                        t => t * term(class).slope(gamma),
-                    };
-                    let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
-                    let classes = d.iter_mut().enumerate();
-                    classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
-                }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// [`softmax_focal`]'s losses alone.
@@ -118,12 +140,19 @@ pub fn focal_on_logits<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     gamma: F,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
 ) {
     assert_fit("focal_on_logits", logits.dim(), targets, options, losses.len());
-    for_each_normalizer(logits, |i, x, normalizer| {
-        let target = options.target(&targets, i, x.len());
-        losses[i] = loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(gamma));
+    compile_once!(|logits: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   gamma: F,
+                   losses: ArrayViewMut1<F>| {
+        for_each_normalizer(logits, |i, x, normalizer| {
+            let target = options.target(&targets, i, x.len());
+            losses[i] =
+                loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(gamma));
+        });
     });
 }
 

@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::reductions::{sum, sum_of};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
@@ -35,22 +36,24 @@ impl<F: Real> Moments<F> {
 /// # Panics
 /// If the shapes differ.
 #[track_caller]
-pub fn layer_norm<F: Real>(x: ArrayView2<F>, gain: &[F], bias: &[F], epsilon: F, mut y: ArrayViewMut2<F>) {
+pub fn layer_norm<F: Real>(x: ArrayView2<F>, gain: &[F], bias: &[F], epsilon: F, y: ArrayViewMut2<F>) {
     assert_same_shape("layer_norm", "y", y.dim(), x.dim());
     assert_width("layer_norm", x.ncols(), &[gain, bias]);
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..x.nrows() {
-                let x = row(&x, i);
-                let moments = Moments::of(x, epsilon);
-                let affine = gain.iter().zip(bias);
-                for ((y, &x), (&gain, &bias)) in row_mut(&mut y, i).iter_mut().zip(x).zip(affine) {
-                    *y = gain * moments.normalized(x) + bias;
+    compile_once!(|x: ArrayView2<F>, gain: &[F], bias: &[F], epsilon: F, y: ArrayViewMut2<F>| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for i in 0..x.nrows() {
+                    let x = row(&x, i);
+                    let moments = Moments::of(x, epsilon);
+                    let affine = gain.iter().zip(bias);
+                    for ((y, &x), (&gain, &bias)) in row_mut(&mut y, i).iter_mut().zip(x).zip(affine) {
+                        *y = gain * moments.normalized(x) + bias;
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// Of [`layer_norm`]: dx ← (g - mean(g) - x̂ mean(g ⊙ x̂)) / √(σ² + ε), with g = γ ⊙ dy.
@@ -65,29 +68,31 @@ pub fn layer_norm_backward<F: Real>(
     gain: &[F],
     epsilon: F,
     dy: ArrayView2<F>,
-    mut dx: ArrayViewMut2<F>,
+    dx: ArrayViewMut2<F>,
 ) {
     assert_same_shape("layer_norm_backward", "dy", dy.dim(), x.dim());
     assert_same_shape("layer_norm_backward", "dx", dx.dim(), x.dim());
     assert_width("layer_norm_backward", x.ncols(), &[gain]);
-    let width = F::of(x.ncols() as f64);
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..x.nrows() {
-                let (x, dx) = (row(&x, i), row_mut(&mut dx, i));
-                let moments = Moments::of(x, epsilon);
-                for ((dx, &dy), &gain) in dx.iter_mut().zip(row(&dy, i)).zip(gain) {
-                    *dx = gain * dy;
+    compile_once!(|x: ArrayView2<F>, gain: &[F], epsilon: F, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
+        let width = F::of(x.ncols() as f64);
+        vectorize(
+            #[inline(always)]
+            || {
+                for i in 0..x.nrows() {
+                    let (x, dx) = (row(&x, i), row_mut(&mut dx, i));
+                    let moments = Moments::of(x, epsilon);
+                    for ((dx, &dy), &gain) in dx.iter_mut().zip(row(&dy, i)).zip(gain) {
+                        *dx = gain * dy;
+                    }
+                    let mean = sum(dx) / width;
+                    let along = sum_of(x, dx, |x, g| moments.normalized(x) * g) / width;
+                    for (dx, &x) in dx.iter_mut().zip(x) {
+                        *dx = (*dx - mean - moments.normalized(x) * along) * moments.inverse_deviation;
+                    }
                 }
-                let mean = sum(dx) / width;
-                let along = sum_of(x, dx, |x, g| moments.normalized(x) * g) / width;
-                for (dx, &x) in dx.iter_mut().zip(x) {
-                    *dx = (*dx - mean - moments.normalized(x) * along) * moments.inverse_deviation;
-                }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// Of [`layer_norm`], for the gain: dγ ← Σ over the rows of dy ⊙ x̂. Shapes: x and dy (rows, W), dgain (W).
@@ -100,19 +105,21 @@ pub fn layer_norm_backward<F: Real>(
 pub fn layer_norm_backward_gain<F: Real>(x: ArrayView2<F>, epsilon: F, dy: ArrayView2<F>, dgain: &mut [F]) {
     assert_same_shape("layer_norm_backward_gain", "dy", dy.dim(), x.dim());
     assert_width("layer_norm_backward_gain", x.ncols(), &[dgain]);
-    dgain.fill(F::zero());
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..x.nrows() {
-                let (x, dy) = (row(&x, i), row(&dy, i));
-                let moments = Moments::of(x, epsilon);
-                for ((dgain, &x), &dy) in dgain.iter_mut().zip(x).zip(dy) {
-                    *dgain += dy * moments.normalized(x);
+    compile_once!(|x: ArrayView2<F>, epsilon: F, dy: ArrayView2<F>, dgain: &mut [F]| {
+        dgain.fill(F::zero());
+        vectorize(
+            #[inline(always)]
+            || {
+                for i in 0..x.nrows() {
+                    let (x, dy) = (row(&x, i), row(&dy, i));
+                    let moments = Moments::of(x, epsilon);
+                    for ((dgain, &x), &dy) in dgain.iter_mut().zip(x).zip(dy) {
+                        *dgain += dy * moments.normalized(x);
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 #[track_caller]

@@ -55,6 +55,7 @@ mod activations;
 mod batched_matmul;
 mod binary_focal;
 pub mod blas;
+mod compile_once;
 mod cross_entropy;
 mod dropout;
 mod element_losses;

@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit, gradient_of_row, loss_of_row};
 use crate::exp::exp;
 use crate::reductions::sum;
@@ -12,13 +13,15 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 /// # Panics
 /// If the shapes differ.
 #[track_caller]
-pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
+pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, y: ArrayViewMut1<F>) {
     assert!(y.len() == x.nrows(), "log_sum_exp: {} results, x is {:?}", y.len(), x.dim());
-    for_each_normalizer(
-        x,
-        #[inline(always)]
-        |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
-    );
+    compile_once!(|x: ArrayView2<F>, y: ArrayViewMut1<F>| {
+        for_each_normalizer(
+            x,
+            #[inline(always)]
+            |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
+        );
+    });
 }
 
 /// yⱼ ← log softmax(x)ⱼ = xⱼ - log Σₖ exp(xₖ), row by row. Shapes: all (rows, classes).
@@ -28,17 +31,19 @@ pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut1<F>) {
 /// # Panics
 /// If the shapes differ.
 #[track_caller]
-pub fn log_softmax<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
+pub fn log_softmax<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
     assert_same_shape("log_softmax", "y", y.dim(), x.dim());
-    for_each_normalizer(
-        x,
-        #[inline(always)]
-        |i, x, normalizer| {
-            for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
-                *y = (x - normalizer.max) - normalizer.log_sum;
-            }
-        },
-    );
+    compile_once!(|x: ArrayView2<F>, y: ArrayViewMut2<F>| {
+        for_each_normalizer(
+            x,
+            #[inline(always)]
+            |i, x, normalizer| {
+                for (y, &x) in row_mut(&mut y, i).iter_mut().zip(x) {
+                    *y = (x - normalizer.max) - normalizer.log_sum;
+                }
+            },
+        );
+    });
 }
 
 /// Of [`log_softmax`]: dx ← dy - softmax(x) Σⱼ dyⱼ, with softmax(x) = exp(y). Shapes: all (rows, classes).
@@ -48,21 +53,23 @@ pub fn log_softmax<F: Real>(x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
 /// # Panics
 /// If the shapes differ.
 #[track_caller]
-pub fn log_softmax_backward<F: Real>(y: ArrayView2<F>, dy: ArrayView2<F>, mut dx: ArrayViewMut2<F>) {
+pub fn log_softmax_backward<F: Real>(y: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     assert_same_shape("log_softmax_backward", "dy", dy.dim(), y.dim());
     assert_same_shape("log_softmax_backward", "dx", dx.dim(), y.dim());
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..y.nrows() {
-                let (y, dy) = (row(&y, i), row(&dy, i));
-                let total = sum(dy);
-                for ((dx, &y), &dy) in row_mut(&mut dx, i).iter_mut().zip(y).zip(dy) {
-                    *dx = dy - exp(y) * total;
+    compile_once!(|y: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for i in 0..y.nrows() {
+                    let (y, dy) = (row(&y, i), row(&dy, i));
+                    let total = sum(dy);
+                    for ((dx, &y), &dy) in row_mut(&mut dx, i).iter_mut().zip(y).zip(dy) {
+                        *dx = dy - exp(y) * total;
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// lossᵢ ← -Σⱼ tᵢⱼ xᵢⱼ: the negative log-likelihood of each row of log-probabilities x, for the targets t that
@@ -75,13 +82,18 @@ pub fn negative_log_likelihood<F: Real>(
     x: ArrayView2<F>,
     targets: Targets<F>,
     options: CrossEntropyOptions,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
 ) {
     assert_fit("negative_log_likelihood", x.dim(), targets, options, losses.len());
-    for i in 0..x.nrows() {
-        let x = row(&x, i);
-        losses[i] = loss_of_row(options.target(&targets, i, x.len()), x.len(), |class| -x[class]);
-    }
+    compile_once!(|x: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   losses: ArrayViewMut1<F>| {
+        for i in 0..x.nrows() {
+            let x = row(&x, i);
+            losses[i] = loss_of_row(options.target(&targets, i, x.len()), x.len(), |class| -x[class]);
+        }
+    });
 }
 
 /// Of [`negative_log_likelihood`]: dx ← -scale · t. Shapes: dx (rows, classes), targets one per row.
@@ -93,13 +105,15 @@ pub fn negative_log_likelihood_backward<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     scale: F,
-    mut dx: ArrayViewMut2<F>,
+    dx: ArrayViewMut2<F>,
 ) {
     assert_fit("negative_log_likelihood_backward", dx.dim(), targets, options, dx.nrows());
-    for i in 0..dx.nrows() {
-        let target = options.target(&targets, i, dx.ncols());
-        gradient_of_row(target, row_mut(&mut dx, i), |_| -scale);
-    }
+    compile_once!(|targets: Targets<F>, options: CrossEntropyOptions, scale: F, dx: ArrayViewMut2<F>| {
+        for i in 0..dx.nrows() {
+            let target = options.target(&targets, i, dx.ncols());
+            gradient_of_row(target, row_mut(&mut dx, i), |_| -scale);
+        }
+    });
 }
 
 #[cfg(test)]

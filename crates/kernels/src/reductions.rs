@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::rows::row;
 use crate::vectorize;
 use chainrule_core::Real;
@@ -10,17 +11,19 @@ use ndarray::{ArrayView1, ArrayView2};
 #[track_caller]
 pub fn column_sums<F: Real>(x: ArrayView2<F>, sums: &mut [F]) {
     assert!(sums.len() == x.ncols(), "column_sums: {} sums, x is {:?}", sums.len(), x.dim());
-    sums.fill(F::zero());
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..x.nrows() {
-                for (sum, &x) in sums.iter_mut().zip(row(&x, i)) {
-                    *sum += x;
+    compile_once!(|x: ArrayView2<F>, sums: &mut [F]| {
+        sums.fill(F::zero());
+        vectorize(
+            #[inline(always)]
+            || {
+                for i in 0..x.nrows() {
+                    for (sum, &x) in sums.iter_mut().zip(row(&x, i)) {
+                        *sum += x;
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// Index of the largest value; of the first, if several are largest. NaN is never largest.

@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::ArrayViewMut2;
@@ -15,16 +16,18 @@ pub fn penalty<F: Real>(parameters: &[F], l1: f64, l2: f64) -> f64 {
 pub fn add_penalty_gradient<F: Real>(parameters: &[F], l1: f64, l2: f64, gradient: &mut [F]) {
     let lengths = (parameters.len(), gradient.len());
     assert!(lengths.0 == lengths.1, "add_penalty_gradient: {lengths:?} parameters and derivatives");
-    let (l1, twice_l2) = (F::of(l1), F::of(2.0 * l2));
-    vectorize(
-        #[inline(always)]
-        || {
-            for (g, &p) in gradient.iter_mut().zip(parameters) {
-                let sign = if p == F::zero() { F::zero() } else { p.signum() };
-                *g += l1 * sign + twice_l2 * p;
-            }
-        },
-    );
+    compile_once!(|parameters: &[F], l1: f64, l2: f64, gradient: &mut [F]| {
+        let (l1, twice_l2) = (F::of(l1), F::of(2.0 * l2));
+        vectorize(
+            #[inline(always)]
+            || {
+                for (g, &p) in gradient.iter_mut().zip(parameters) {
+                    let sign = if p == F::zero() { F::zero() } else { p.signum() };
+                    *g += l1 * sign + twice_l2 * p;
+                }
+            },
+        );
+    });
 }
 
 /// Scales each column of θ whose length √Σ θ² exceeds `longest` back to it. Shape: (rows, columns).

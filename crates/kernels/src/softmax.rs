@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::exp::ln_1p;
 use crate::few_classes::{self, FEW};
 use crate::lanes::{Kernel, Lanes, dispatch};
@@ -17,17 +18,19 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 #[track_caller]
 pub fn softmax<F: Real>(x: ArrayView2<F>, s: ArrayViewMut2<F>) {
     assert_same_shape("softmax", "s", s.dim(), x.dim());
-    if x.ncols() <= FEW {
-        return dispatch(OfFew { x, s });
-    }
-    for_each_exponential_row(
-        x,
-        s,
-        #[inline(always)]
-        |_, _, exponentials, _| {
-            exponentials.normalize(F::one());
-        },
-    );
+    compile_once!(|x: ArrayView2<F>, s: ArrayViewMut2<F>| {
+        if x.ncols() <= FEW {
+            return dispatch(OfFew { x, s });
+        }
+        for_each_exponential_row(
+            x,
+            s,
+            #[inline(always)]
+            |_, _, exponentials, _| {
+                exponentials.normalize(F::one());
+            },
+        );
+    });
 }
 
 struct OfFew<'a, F> {
@@ -185,7 +188,9 @@ impl<F: Real, E: FnMut(usize, &[F], Normalizer<F>)> Kernel<F> for Normalizers<'_
 pub fn softmax_backward<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     assert_same_shape("softmax_backward", "dy", dy.dim(), s.dim());
     assert_same_shape("softmax_backward", "dx", dx.dim(), s.dim());
-    dispatch(ClosedForm { s, dy, dx });
+    compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
+        dispatch(ClosedForm { s, dy, dx });
+    });
 }
 
 struct ClosedForm<'a, F> {

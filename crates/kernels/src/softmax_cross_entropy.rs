@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
 use crate::few_classes::{self, FEW};
 use crate::lanes::{Kernel, Lanes, dispatch, splat};
@@ -19,20 +20,25 @@ pub fn cross_entropy_on_logits<F: Real>(
     logits: ArrayView2<F>,
     targets: Targets<F>,
     options: CrossEntropyOptions,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
 ) {
     assert_fit("cross_entropy_on_logits", logits.dim(), targets, options, losses.len());
-    if let Some(labels) = few_labels(logits.ncols(), targets, options) {
-        return dispatch(OfFew { logits, labels, options, scale: F::zero(), losses, dlogits: None });
-    }
-    for_each_normalizer(
-        logits,
-        #[inline(always)]
-        |i, logits, normalizer| {
-            let target = options.target(&targets, i, logits.len());
-            losses[i] = loss_of_logits(logits, target, &normalizer);
-        },
-    );
+    compile_once!(|logits: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   losses: ArrayViewMut1<F>| {
+        if let Some(labels) = few_labels(logits.ncols(), targets, options) {
+            return dispatch(OfFew { logits, labels, options, scale: F::zero(), losses, dlogits: None });
+        }
+        for_each_normalizer(
+            logits,
+            #[inline(always)]
+            |i, logits, normalizer| {
+                let target = options.target(&targets, i, logits.len());
+                losses[i] = loss_of_logits(logits, target, &normalizer);
+            },
+        );
+    });
 }
 
 /// Softmax and cross-entropy, forward and backward, in one pass over the logits:
@@ -74,38 +80,45 @@ pub fn softmax_cross_entropy<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     scale: F,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
     dlogits: ArrayViewMut2<F>,
 ) {
     assert_same_shape("softmax_cross_entropy", "dlogits", dlogits.dim(), logits.dim());
     assert_fit("softmax_cross_entropy", logits.dim(), targets, options, losses.len());
-    if let Some(labels) = few_labels(logits.ncols(), targets, options) {
-        return dispatch(OfFew { logits, labels, options, scale, losses, dlogits: Some(dlogits) });
-    }
-    for_each_exponential_row(
-        logits,
-        dlogits,
-        #[inline(always)]
-        |i, logits, exponentials, normalizer| {
-            let target = options.target(&targets, i, logits.len());
-            losses[i] = loss_of_logits(logits, target, &normalizer);
-            match target {
-                Target::Ignored => exponentials.scaled.fill(F::zero()),
-                Target::Class { label, weight } => {
-                    let factor = weight * scale;
-                    let of_label = (exponentials.probability(label) - F::one()) * factor;
-                    exponentials.normalize(factor)[label] = of_label;
-                }
-                Target::Spread(spread) => {
-                    let d = exponentials.normalize(F::one());
-                    let total = spread.sum(d.len());
-                    for (class, d) in d.iter_mut().enumerate() {
-                        *d = (*d * total - spread.at(class)) * scale;
+    compile_once!(|logits: ArrayView2<F>,
+                   targets: Targets<F>,
+                   options: CrossEntropyOptions,
+                   scale: F,
+                   losses: ArrayViewMut1<F>,
+                   dlogits: ArrayViewMut2<F>| {
+        if let Some(labels) = few_labels(logits.ncols(), targets, options) {
+            return dispatch(OfFew { logits, labels, options, scale, losses, dlogits: Some(dlogits) });
+        }
+        for_each_exponential_row(
+            logits,
+            dlogits,
+            #[inline(always)]
+            |i, logits, exponentials, normalizer| {
+                let target = options.target(&targets, i, logits.len());
+                losses[i] = loss_of_logits(logits, target, &normalizer);
+                match target {
+                    Target::Ignored => exponentials.scaled.fill(F::zero()),
+                    Target::Class { label, weight } => {
+                        let factor = weight * scale;
+                        let of_label = (exponentials.probability(label) - F::one()) * factor;
+                        exponentials.normalize(factor)[label] = of_label;
+                    }
+                    Target::Spread(spread) => {
+                        let d = exponentials.normalize(F::one());
+                        let total = spread.sum(d.len());
+                        for (class, d) in d.iter_mut().enumerate() {
+                            *d = (*d * total - spread.at(class)) * scale;
+                        }
                     }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 /// Σⱼ tⱼ (log Σₖ exp(xₖ - max) - (xⱼ - max))

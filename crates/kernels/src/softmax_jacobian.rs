@@ -1,3 +1,4 @@
+use crate::compile_once::compile_once;
 use crate::lanes::{Kernel, Lanes, dispatch};
 use crate::rows::{assert_same_shape, row};
 use crate::scratch::with_scratch;
@@ -49,24 +50,30 @@ fn jacobian_entry<F: Real>(s_i: F, s_j: F, diagonal: bool) -> F {
 /// If the shapes differ.
 #[track_caller]
 pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    for_each_sample("softmax_backward_stored_jacobian", s, dy, dx, |s, dy, dx| {
-        let classes = s.len();
-        with_scratch(classes * classes, |jacobian| {
-            vectorize(
-                #[inline(always)]
-                || {
-                    for i in 0..classes {
-                        let jacobian = &mut jacobian[i * classes..][..classes];
-                        for (entry, &s_j) in jacobian.iter_mut().zip(s) {
-                            *entry = jacobian_entry(s[i], s_j, false);
-                        }
-                        jacobian[i] = jacobian_entry(s[i], s[i], true);
-                    }
-                },
-            );
-            multiply(jacobian, dy, dx);
+    assert_same_shapes("softmax_backward_stored_jacobian", &s, &dy, &dx);
+    compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
+        for_each_sample(s, dy, dx, |s, dy, dx| {
+            with_scratch(s.len() * s.len(), |jacobian| {
+                fill_jacobian(s, jacobian);
+                multiply(jacobian, dy, dx);
+            });
         });
     });
+}
+
+fn fill_jacobian<F: Real>(s: &[F], jacobian: &mut [F]) {
+    vectorize(
+        #[inline(always)]
+        || {
+            for i in 0..s.len() {
+                let row = &mut jacobian[i * s.len()..][..s.len()];
+                for (entry, &s_j) in row.iter_mut().zip(s) {
+                    *entry = jacobian_entry(s[i], s_j, false);
+                }
+                row[i] = jacobian_entry(s[i], s[i], true);
+            }
+        },
+    );
 }
 
 #[cfg(feature = "blas")]
@@ -90,7 +97,10 @@ fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
 /// If the shapes differ.
 #[track_caller]
 pub fn softmax_backward_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-    for_each_sample("softmax_backward_jacobian", s, dy, dx, |s, dy, dx| dispatch(ByRows { s, dy, dx }));
+    assert_same_shapes("softmax_backward_jacobian", &s, &dy, &dx);
+    compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
+        for_each_sample(s, dy, dx, |s, dy, dx| dispatch(ByRows { s, dy, dx }));
+    });
 }
 
 struct ByRows<'a, F> {
@@ -147,18 +157,20 @@ impl<F: Real> Kernel<F> for ByRows<'_, F> {
 /// Work of one task at least, in entries of Jacobians: below it, waking a thread costs more than it brings.
 const ENTRIES_PER_TASK: usize = 1 << 15;
 
-#[track_caller]
 fn for_each_sample<F: Real>(
-    function: &str,
     s: ArrayView2<F>,
     dy: ArrayView2<F>,
     mut dx: ArrayViewMut2<F>,
     backward: impl Fn(&[F], &[F], &mut [F]) + Sync,
 ) {
-    assert_same_shape(function, "dy", dy.dim(), s.dim());
-    assert_same_shape(function, "dx", dx.dim(), s.dim());
     let rows_per_task = ENTRIES_PER_TASK / s.ncols().pow(2).max(1);
     dx.outer_iter_mut().into_par_iter().enumerate().with_min_len(rows_per_task.max(1)).for_each(|(i, dx)| {
         backward(row(&s, i), row(&dy, i), dx.into_slice().expect("a matrix with contiguous rows"));
     });
+}
+
+#[track_caller]
+fn assert_same_shapes<F>(function: &str, s: &ArrayView2<F>, dy: &ArrayView2<F>, dx: &ArrayViewMut2<F>) {
+    assert_same_shape(function, "dy", dy.dim(), s.dim());
+    assert_same_shape(function, "dx", dx.dim(), s.dim());
 }

@@ -29,6 +29,8 @@
 
 mod activations;
 mod classifier;
+mod export;
+mod import;
 mod initializer;
 mod layers;
 mod losses;
@@ -36,6 +38,7 @@ pub mod metrics;
 mod model_file;
 mod network;
 mod optimizers;
+mod predictor;
 mod settings;
 mod training;
 
@@ -43,6 +46,7 @@ pub use activations::{
     Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
 pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
+pub use import::PyTorchImport;
 pub use initializer::Initializer;
 pub use layers::{ActivationLayer, Dense, Dropout, LayerNorm};
 pub use losses::{
@@ -53,6 +57,7 @@ pub use metrics::{ClassificationReport, Predictions};
 pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
+pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
     History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,

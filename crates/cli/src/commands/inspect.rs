@@ -1,17 +1,21 @@
 //! `chainrule inspect`
 
 use crate::args::InspectArgs;
+use crate::config;
+use crate::model::Model;
 use crate::stdout::{buffered, print_json};
 use anyhow::Result;
 use chainrule_core::Scaling;
-use chainrule_models::{Classifier, LayerSpec};
+use chainrule_data::Encoder;
+use chainrule_models::LayerSpec;
 use serde_json::{Value, json};
 use std::io::Write;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
-    let classifier = Classifier::<f32>::load(&args.model)?;
+    let model = Model::load(&args.model)?;
+    let classifier = &model.classifier;
     if args.json {
-        return print_json(&describe(&classifier));
+        return print_json(&describe(&model));
     }
     let mut out = buffered();
     writeln!(out, "{}\n\n{}", args.model.display(), classifier.summary())?;
@@ -33,10 +37,17 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     if let Some(LayerSpec::Softmax { gradient }) = classifier.architecture().layers.last() {
         writeln!(out, "gradient: {}", json!(gradient).as_str().unwrap_or_default().replace('_', "-"))?;
     }
+    if let Some(encoder) = &model.encoder {
+        writeln!(out, "target: {}\ninputs: {}", encoder.target(), encoder.input_names().join(", "))?;
+    }
+    if let Some(config) = &model.config {
+        writeln!(out, "\n{}", config::to_toml(config)?)?;
+    }
     Ok(out.flush()?)
 }
 
-fn describe(classifier: &Classifier<f32>) -> Value {
+fn describe(model: &Model) -> Value {
+    let classifier = &model.classifier;
     let network = classifier.network();
     let layers: Vec<Value> = network
         .layers()
@@ -68,7 +79,9 @@ fn describe(classifier: &Classifier<f32>) -> Value {
         "parameters": network.parameters().len(),
         "layers": layers,
         "class_names": classifier.class_names(),
+        "input_names": model.encoder.as_ref().map(Encoder::input_names),
         "scaling": describe_scaling(classifier.scaling()),
+        "settings": model.config,
     })
 }
 

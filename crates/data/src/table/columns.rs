@@ -1,4 +1,5 @@
 use super::records::{Record, Records};
+use super::row_reader::is_missing;
 use super::{Column, Header, Place, TableOptions, TableProblem};
 use crate::Error;
 use crate::csv_rows::{excerpt, number};
@@ -31,7 +32,7 @@ impl Columns {
         let has_header = match options.header {
             Header::Yes => true,
             Header::No => false,
-            Header::Auto => named().is_some() || first.fields().all(|field| number(field).is_none()),
+            Header::Auto => named().is_some() || could_be_header(first, &options.missing_markers),
         };
         if let (false, Some(column)) = (has_header, named()) {
             return Err(error(TableProblem::NoHeader { column: column.clone() }));
@@ -73,12 +74,7 @@ impl Columns {
     }
 
     /// Makes every column of numbers in which there is something else a column of categories.
-    pub(super) fn find_text(
-        &mut self,
-        path: &Path,
-        options: &TableOptions,
-        is_missing: impl Fn(&[u8]) -> bool,
-    ) -> Result<(), Error> {
+    pub(super) fn find_text(&mut self, path: &Path, options: &TableOptions) -> Result<(), Error> {
         let regular = path.metadata().map_err(|source| Error::Io { path: path.into(), source })?.is_file();
         if !regular {
             return Err(Error::Table { path: path.into(), problem: TableProblem::NotAFile });
@@ -90,7 +86,10 @@ impl Columns {
         while let Some(record) = records.next()? {
             // Another width is an error when the rows are read.
             for (role, field) in self.roles.iter_mut().zip(record.fields()) {
-                if *role == Role::Number && number(field).is_none() && !is_missing(field) {
+                if *role == Role::Number
+                    && number(field).is_none()
+                    && !is_missing(field, &options.missing_markers)
+                {
                     *role = Role::Category;
                 }
             }
@@ -131,6 +130,11 @@ impl TableOptions {
     fn all_columns(&self) -> impl Iterator<Item = &Column> {
         [&self.target].into_iter().chain(&self.categorical).chain(&self.ignored)
     }
+}
+
+/// Whether no field is a number or, unless it is empty, missing.
+pub(super) fn could_be_header(record: Record, markers: &[String]) -> bool {
+    record.fields().all(|field| number(field).is_none() && (field.is_empty() || !is_missing(field, markers)))
 }
 
 /// Where `column` stands, from 0: at several places, if a name does.

@@ -2,10 +2,11 @@
 
 mod cells;
 mod columns;
-mod dictionary;
 mod encode;
 mod encoded_rows;
 mod encoder;
+#[cfg(test)]
+mod encoder_tests;
 mod fit;
 mod options;
 mod pieces;
@@ -22,6 +23,7 @@ pub use encoder::{EncodedColumn, EncodedKind, Encoder, EncoderProblem};
 pub use options::{Column, Delimiter, Header, Missing, TableOptions, Unseen};
 pub use problem::{Place, TableProblem};
 
+use crate::file::short_name;
 use cells::Cells;
 use columns::Columns;
 use std::path::{Path, PathBuf};
@@ -103,11 +105,4 @@ impl Table {
     pub fn name(&self) -> String {
         short_name(&self.path)
     }
-}
-
-/// The name of a file up to the first dot that does not begin it.
-fn short_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let end = name.char_indices().skip(1).find(|&(_, c)| c == '.').map_or(name.len(), |(end, _)| end);
-    name[..end].into()
 }

@@ -98,7 +98,8 @@ pub enum Delimiter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Header {
-    /// It does if no field of it is a number, or if the options name a column.
+    /// It does if no field of it is a number or a marker of a missing value (other than an empty field), or if the
+    /// options name a column.
     #[default]
     Auto,
     /// It does.

@@ -1,8 +1,8 @@
 use super::columns::{Columns, Role};
-use super::dictionary::Dictionary;
 use super::records::Records;
-use super::row_reader::{Input, OnMissing, RowReader, Slot, is_missing};
+use super::row_reader::{Input, OnMissing, RowReader, Slot};
 use super::{Missing, Table, TableOptions, TableProblem};
+use crate::dictionary::Dictionary;
 use crate::{Error, class_names};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Table {
         let first = records.next()?.ok_or_else(|| error(TableProblem::Empty))?;
         let mut columns = Columns::new(path, options, first)?;
         if options.text_is_categorical {
-            columns.find_text(path, options, |field| is_missing(field, markers))?;
+            columns.find_text(path, options)?;
         }
 
         let mut inputs = Vec::new();

@@ -1,12 +1,12 @@
-use super::columns::{check_unique, names};
-use super::dictionary::Dictionary;
+use super::columns::{check_unique, could_be_header, names};
 use super::encode::{plan_categories, plan_number};
 use super::encoded_rows::{EncodedRows, Plan};
 use super::encoder::{EncodedKind, Encoder};
 use super::records::{Record, Records};
 use super::row_reader::{Input, OnMissing, RowReader, Slot};
-use super::{Column, Header, Missing, TableProblem, short_name};
-use crate::csv_rows::number;
+use super::{Column, Header, Missing, TableProblem};
+use crate::dictionary::Dictionary;
+use crate::file::short_name;
 use crate::{DataSet, Description, Error};
 use chainrule_core::Scaling;
 use std::collections::HashMap;
@@ -104,7 +104,7 @@ impl Encoder {
 
     /// Whether the first record is a header, and whether columns are found by its names.
     fn is_header(&self, first: Record) -> (bool, bool) {
-        let texts = || first.fields().all(|field| number(field).is_none());
+        let texts = || could_be_header(first, &self.parts.missing_markers);
         let names_all =
             || self.inputs().all(|(_, column)| first.fields().any(|field| field == column.name.as_bytes()));
         match (self.parts.header, self.parts.named) {

@@ -1,9 +1,9 @@
 use super::cells::{Cell, CellKind, Cells, MISSING, UNSEEN};
-use super::dictionary::{Dictionary, Refused};
 use super::records::Record;
 use super::{Place, TableProblem, Unseen};
 use crate::Error;
 use crate::csv_rows::{excerpt, number};
+use crate::dictionary::{Dictionary, Refused};
 use std::path::Path;
 
 /// Where the fields of a column go.

@@ -9,14 +9,14 @@ use proptest::prelude::*;
 use std::fs;
 use std::io::Write;
 
-fn in_file<T>(name: &str, contents: &[u8], run: impl FnOnce(&Path) -> T) -> T {
+pub(super) fn in_file<T>(name: &str, contents: &[u8], run: impl FnOnce(&Path) -> T) -> T {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join(name);
     fs::write(&path, contents).expect("a writable directory");
     run(&path)
 }
 
-fn read(contents: impl AsRef<[u8]>, options: &TableOptions) -> Result<Table, Error> {
+pub(super) fn read(contents: impl AsRef<[u8]>, options: &TableOptions) -> Result<Table, Error> {
     in_file("t.csv", contents.as_ref(), |path| Table::read(path, options))
 }
 
@@ -26,13 +26,13 @@ fn message<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     message.split_once("t.csv").expect("the error names the file").1.into()
 }
 
-fn inputs(rows: &dyn Rows<f32>) -> Array2<f32> {
+pub(super) fn inputs(rows: &dyn Rows<f32>) -> Array2<f32> {
     let mut tile = Array2::zeros((rows.len(), rows.width()));
     rows.gather(&Vec::from_iter(0..rows.len()), tile.view_mut()).expect("rows in range");
     tile
 }
 
-fn all(table: &Table) -> Vec<usize> {
+pub(super) fn all(table: &Table) -> Vec<usize> {
     (0..table.len()).collect()
 }
 
@@ -41,17 +41,17 @@ fn encoded(table: &Table) -> DataSet {
     table.encode(&encoder, &all(table)).expect("a data set")
 }
 
-fn name(name: &str) -> Column {
+pub(super) fn name(name: &str) -> Column {
     Column::Name(name.into())
 }
 
-fn with(change: impl FnOnce(&mut TableOptions)) -> TableOptions {
+pub(super) fn with(change: impl FnOnce(&mut TableOptions)) -> TableOptions {
     let mut options = TableOptions::default();
     change(&mut options);
     options
 }
 
-fn gzip(file: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(file: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(file).expect("memory to write to");
     encoder.finish().expect("memory to write to")
@@ -143,6 +143,9 @@ fn a_header_is_known_by_its_text_or_by_the_names_asked_for() {
     assert_eq!(rows("a,b\n1,x\n2,y\n", &TableOptions::default()), 2);
     assert_eq!(rows("1,a\n1,x\n2,y\n", &TableOptions::default()), 3);
     assert_eq!(rows("1,2\n1,x\n2,y\n", &by_name), 2);
+    // A marker is none; a name may be absent.
+    assert_eq!(rows("?,a\n1,x\n2,y\n", &with(|options| options.missing = Missing::Mean)), 3);
+    assert_eq!(rows(",a\n1,x\n2,y\n", &TableOptions::default()), 2);
     assert_eq!(rows("1,a\n1,x\n2,y\n", &with(|options| options.header = Header::Yes)), 2);
 }
 
@@ -422,7 +425,7 @@ fn what_the_file_system_and_gzip_say_is_told() {
         let error = Table::read(path, &TableOptions::default()).expect_err("not a file");
         assert!(matches!(&error, Error::Io { path: found, .. } if found == path), "{error}");
     }
-    let file = gzip(&b"a,y\n1,p\n2,q\n".repeat(20)[..]);
+    let file = gzip(&b"1,p\n2,q\n".repeat(20)[..]);
     for length in 2..file.len() {
         let error = read(&file[..length], &TableOptions::default()).expect_err("a file cut off");
         assert!(matches!(error, Error::Gzip { .. }), "{length}: {error}");

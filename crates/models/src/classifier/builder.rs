@@ -107,7 +107,7 @@ impl<F: Real> ClassifierBuilder<F> {
 
 impl<F: Real> Classifier<F> {
     /// A classifier that has not trained yet.
-    pub(super) fn from_parts(
+    pub(crate) fn from_parts(
         architecture: Architecture,
         network: Network<F>,
         class_names: Vec<String>,

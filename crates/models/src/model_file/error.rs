@@ -117,6 +117,42 @@ pub enum ModelFileError {
         /// The number found.
         value: f64,
     },
+    /// Its tensors are not named or shaped as dense layers, one after the other, would be.
+    #[error("{path}: tensor {name}: expected {expected}", path = path.display())]
+    NotALayer {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// What was expected in its place.
+        expected: String,
+    },
+    /// An entry of its metadata is missing, or says what cannot be imported.
+    #[error("{path}: metadata {key}: expected {expected}, found {}", .found.as_deref().unwrap_or("none"), path = path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is, if it is there.
+        found: Option<String>,
+    },
+    /// It was to be exported, but is not of the kind that gives probabilities.
+    #[error("{path}: expected a classifier whose last layer is softmax", path = path.display())]
+    NoSoftmax {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// It was to be exported, but is larger than the format allows.
+    #[error("{path}: expected less than 2 GiB, found {bytes} bytes", path = path.display())]
+    TooLarge {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// How large it would have become.
+        bytes: usize,
+    },
     /// The description is readable but not of a possible model.
     #[error("{path}: {source}", path = path.display())]
     Model {

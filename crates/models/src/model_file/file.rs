@@ -25,10 +25,14 @@ impl TensorFile {
         Ok(TensorFile { bytes, metadata })
     }
 
+    /// The tensors of a file that another program wrote, which has no checksum.
+    pub(crate) fn foreign_tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
+        SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))
+    }
+
     /// The tensors, once the checksum holds.
     pub(crate) fn tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
-        let tensors =
-            SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))?;
+        let tensors = self.foreign_tensors(path)?;
         let no_checksum = || ModelFileError::NoChecksum { path: path.to_owned() };
         let metadata = self.metadata.metadata().as_ref().ok_or_else(no_checksum)?;
         let expected = metadata.get(KEY).ok_or_else(no_checksum)?;
@@ -44,19 +48,43 @@ impl TensorFile {
     }
 }
 
-/// Writes a file of `tensors`, with `metadata` and a checksum, by `write`: [`write_whole`] or [`write_again`].
+/// Writes a file of `tensors`, with `metadata` and a checksum.
 pub(crate) fn write(
     path: &Path,
     tensors: &[(&str, TensorView)],
-    mut metadata: HashMap<String, String>,
-    write: fn(&Path, &[u8]) -> io::Result<()>,
+    metadata: HashMap<String, String>,
 ) -> Result<(), ModelFileError> {
+    let bytes = serialize(path, tensors, metadata)?;
+    write_whole(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+}
+
+/// [`write`] for a file that one process writes again and again: what is beside it always has the same name, so however often the
+/// process is killed, no more than one half of a file is left behind.
+pub(crate) fn write_again(
+    path: &Path,
+    tensors: &[(&str, TensorView)],
+    metadata: HashMap<String, String>,
+) -> Result<(), ModelFileError> {
+    let bytes = serialize(path, tensors, metadata)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let beside = Path::new(&beside);
+    let written = write_and_sync(beside, &bytes).and_then(|()| fs::rename(beside, path));
+    let written = written.inspect_err(|_| drop(fs::remove_file(beside)));
+    written.and_then(|()| sync_directory(path)).map_err(|source| ModelFileError::io(path, source))
+}
+
+/// A whole file, for error messages that of `path`.
+fn serialize(
+    path: &Path,
+    tensors: &[(&str, TensorView)],
+    mut metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, ModelFileError> {
     metadata.insert(KEY.to_owned(), checksum(&metadata, tensors));
     let tensors = tensors.iter().map(|(name, tensor)| (*name, tensor));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|source| ModelFileError::format(path, source))?;
-    let bytes = sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))?;
-    write(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+    sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))
 }
 
 /// The same file with all of its header in the order of the keys (a `HashMap`'s order is another every time), so that the same
@@ -85,27 +113,15 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
 /// Writes a file beside its place, syncs and renames it, and syncs the directory: whenever the machine stops, the old file or the
 /// new one is there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = directory(path);
     let mut builder = tempfile::Builder::new();
     // As any new file: readable by all that the umask lets, where a temporary file is the owner's alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory)?;
+    let mut file = builder.tempfile_in(directory(path))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    sync_directory(directory)
-}
-
-/// [`write_whole`] for a file that one process writes again and again: what is beside it always has the same name, so however often
-/// the process is killed, no more than one half of a file is left behind.
-pub(crate) fn write_again(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let beside = Path::new(&beside);
-    let written = write_and_sync(beside, bytes).and_then(|()| fs::rename(beside, path));
-    written.inspect_err(|_| drop(fs::remove_file(beside)))?;
-    sync_directory(directory(path))
+    sync_directory(path)
 }
 
 fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -118,7 +134,8 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
+/// Makes sure that a renamed file stays so.
+fn sync_directory(path: &Path) -> io::Result<()> {
     // A directory is a file that can be synced on Unix only.
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(directory(path))?.sync_all() } else { Ok(()) }
 }

@@ -69,7 +69,7 @@ pub(crate) fn write_parameters<F: Real>(
         .map(|(name, shape, bytes)| Ok((&**name, TensorView::new(dtype::<F>(), shape.to_vec(), bytes)?)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| ModelFileError::format(path, source))?;
-    file::write(path, &views, metadata, file::write_whole)
+    file::write(path, &views, metadata)
 }
 
 /// The parameters of `layers`, in the order of the flat buffer. What the layers ask for must be in the file before anything of

@@ -1,6 +1,6 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
 //! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once;
-//! [`scratch`] is the way forward alone, and [`divergence`] finds where numbers stopped being finite.
+//! [`scratch`] is the way forward alone, [`single`] that on one thread; [`divergence`] finds where numbers stopped being finite.
 
 mod blocks;
 mod builder;
@@ -10,6 +10,7 @@ mod gradient;
 mod pass;
 mod regularization;
 mod scratch;
+mod single;
 mod tape;
 mod train_step;
 
@@ -19,6 +20,7 @@ pub(crate) use divergence::NotFinite;
 pub use gradient::Gradient;
 pub use pass::Pass;
 pub use scratch::Scratch;
+pub(crate) use single::SingleTile;
 pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;
 

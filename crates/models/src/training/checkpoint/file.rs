@@ -72,7 +72,7 @@ pub(super) fn write<F: Real>(
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| ModelFileError::format(path, source))?;
     let metadata = HashMap::from([(KEY.to_owned(), description)]);
-    model_file::write(path, &views, metadata, model_file::write_again)
+    model_file::write_tensors_again(path, &views, metadata)
 }
 
 /// What was read from a checkpoint: a description that fits its tensors, if [`Saved::restore`] says so.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 /// Numbers texts in the order in which they first come.
-pub(super) struct Dictionary {
+pub(crate) struct Dictionary {
     codes: HashMap<Vec<u8>, u32>,
     names: Vec<String>,
     /// How many texts there may be; none beyond those that it was made of, if it is fixed.
@@ -9,7 +9,7 @@ pub(super) struct Dictionary {
 }
 
 /// Why a text has no number.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     NotUtf8,
     /// There are as many as there may be.
     Full {
@@ -21,17 +21,17 @@ pub(super) enum Refused {
 
 impl Dictionary {
     /// Takes up to `most` texts.
-    pub(super) fn growing(most: usize) -> Self {
+    pub(crate) fn growing(most: usize) -> Self {
         Dictionary { codes: HashMap::new(), names: Vec::new(), most: Some(most) }
     }
 
     /// Takes no more texts; number i is `names[i]`.
-    pub(super) fn fixed(names: &[String]) -> Self {
+    pub(crate) fn fixed(names: &[String]) -> Self {
         let codes = (0..).zip(names).map(|(code, name)| (name.clone().into_bytes(), code)).collect();
         Dictionary { codes, names: names.to_vec(), most: None }
     }
 
-    pub(super) fn code(&mut self, text: &[u8]) -> Result<u32, Refused> {
+    pub(crate) fn code(&mut self, text: &[u8]) -> Result<u32, Refused> {
         if let Some(&code) = self.codes.get(text) {
             return Ok(code);
         }
@@ -44,11 +44,11 @@ impl Dictionary {
         Ok(code)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
-    pub(super) fn into_names(self) -> Vec<String> {
+    pub(crate) fn into_names(self) -> Vec<String> {
         self.names
     }
 }
