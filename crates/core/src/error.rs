@@ -160,6 +160,12 @@ pub enum Error {
         loss: &'static str,
     },
 
+    /// Balanced class weights were asked for where rows come in portions.
+    #[error(
+        "class weights: expected given ones, as rows come in portions, found balanced, which wants all rows at once"
+    )]
+    BalancedPortions,
+
     /// Something watches validation rows, and there are none.
     #[error("{place}: there are no validation rows, expected some to watch")]
     NoValidation {

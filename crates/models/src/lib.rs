@@ -60,5 +60,5 @@ pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Sch
 pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
-    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,
 };
