@@ -62,5 +62,5 @@ pub use nnfs::{sine, spiral, vertical};
 pub use split::{Parts, split};
 pub use table::{
     Column, Delimiter, EncodedColumn, EncodedKind, EncodedRows, Encoder, EncoderProblem, Header, Missing,
-    Place, Table, TableOptions, TableProblem, Unseen,
+    Place, Table, TableOptions, TableProblem, Unit, Unseen,
 };

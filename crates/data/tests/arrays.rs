@@ -1,4 +1,4 @@
-//! Files that NumPy and PyTorch wrote (`arrays/generate.py`), read.
+//! Files that NumPy and PyTorch wrote (`files/generate.py`), read.
 
 use chainrule_core::{Rows, Scaling};
 use chainrule_data::{ArraySource, Error, read_array_rows, read_arrays, read_arrays_labelled};
@@ -6,7 +6,7 @@ use ndarray::{Array2, array};
 use std::path::PathBuf;
 
 fn file(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "arrays", name].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests", "files", name].iter().collect()
 }
 
 /// What `generate.py` puts in row i, column j.

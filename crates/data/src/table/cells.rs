@@ -91,6 +91,18 @@ impl Cells {
         }
     }
 
+    /// Calls `visit` with each cell of a row, from the left.
+    pub(crate) fn visit(&self, row: usize, visit: impl FnMut(Cell)) {
+        match &self.store {
+            Store::Bytes(bytes) => {
+                self.kinds.iter().zip(bytes.row(row)).map(|(kind, &byte)| kind.of_byte(byte)).for_each(visit);
+            }
+            Store::Words(words) => {
+                self.kinds.iter().zip(words.row(row)).map(|(kind, &word)| kind.of_word(word)).for_each(visit);
+            }
+        }
+    }
+
     /// Copies a row of numbers, of which none is missing.
     pub(crate) fn copy_numbers<F: Real>(&self, row: usize, mut to: ArrayViewMut1<F>) {
         match &self.store {

@@ -1,6 +1,6 @@
 use super::records::{Record, Records};
 use super::row_reader::is_missing;
-use super::{Column, Header, Place, TableOptions, TableProblem};
+use super::{Column, Header, Place, TableOptions, TableProblem, Unit};
 use crate::Error;
 use crate::csv_rows::{excerpt, number};
 use std::collections::HashMap;
@@ -26,10 +26,13 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Reads the options in the light of the first record, which is the header if there is one.
+    ///
+    /// Of a format with names, that is a record of [`Unit::Row`].
     pub(super) fn new(path: &Path, options: &TableOptions, first: Record) -> Result<Self, Error> {
         let error = |problem| Error::Table { path: path.into(), problem };
         let named = || options.all_columns().find(|column| matches!(column, Column::Name(_)));
         let has_header = match options.header {
+            _ if first.unit == Unit::Row => true,
             Header::Yes => true,
             Header::No => false,
             Header::Auto => named().is_some() || could_be_header(first, &options.missing_markers),
@@ -155,7 +158,8 @@ pub(super) fn names(path: &Path, header: Record) -> Result<Vec<String>, Error> {
         Ok("") => Ok(by_number(place)),
         Ok(name) => Ok(name.into()),
         Err(_) => {
-            let place = Place { line: header.line_of(place), column: place + 1, name: None };
+            let place =
+                Place { line: header.line_of(place), unit: header.unit, column: place + 1, name: None };
             let problem = TableProblem::NotUtf8 { place, found: excerpt(field) };
             Err(Error::Table { path: path.into(), problem })
         }

@@ -12,6 +12,8 @@ pub struct EncodedRows {
     /// Which rows of the cells; none: all.
     rows: Option<Vec<usize>>,
     plan: Arc<Plan>,
+    /// Whether the cells are the inputs.
+    plain: bool,
 }
 
 /// How cells become inputs.
@@ -40,7 +42,8 @@ pub(super) enum PlannedColumn {
 
 impl EncodedRows {
     pub(super) fn new(cells: Arc<Cells>, rows: Option<Vec<usize>>, plan: Plan) -> Self {
-        EncodedRows { cells, rows, plan: Arc::new(plan) }
+        let plain = cells.all_numbers();
+        EncodedRows { cells, rows, plan: Arc::new(plan), plain }
     }
 
     /// Number of rows.
@@ -62,24 +65,24 @@ impl EncodedRows {
     pub(crate) fn select(&self, indices: &[usize]) -> Self {
         let row = |&index: &usize| self.rows.as_ref().map_or(index, |rows| rows[index]);
         let rows = Some(indices.iter().map(row).collect());
-        EncodedRows { cells: self.cells.clone(), rows, plan: self.plan.clone() }
+        EncodedRows { cells: self.cells.clone(), rows, plan: self.plan.clone(), plain: self.plain }
     }
 
     /// Copies row `index`, which must be there, to as many elements as the rows are wide.
     pub(crate) fn copy_row<F: Real>(&self, index: usize, mut to: ArrayViewMut1<F>) {
         let row = self.rows.as_ref().map_or(index, |rows| rows[index]);
-        if self.cells.all_numbers() {
+        if self.plain {
             return self.cells.copy_numbers(row, to);
         }
         to.fill(F::zero());
-        let mut first = 0;
-        for (column, plan) in self.plan.columns.iter().enumerate() {
-            first += match (plan, self.cells.get(row, column)) {
-                (PlannedColumn::Number { fill }, Cell::Number(number)) => {
+        let (mut columns, mut first) = (self.plan.columns.iter(), 0);
+        self.cells.visit(row, |cell| {
+            first += match (columns.next(), cell) {
+                (Some(PlannedColumn::Number { fill }), Cell::Number(number)) => {
                     to[first] = F::of(if number.is_nan() { *fill } else { number }.into());
                     1
                 }
-                (PlannedColumn::Categories { inputs, fill, width }, Cell::Category(code)) => {
+                (Some(PlannedColumn::Categories { inputs, fill, width }), Cell::Category(code)) => {
                     let input = match code {
                         MISSING => *fill,
                         UNSEEN => UNSEEN,
@@ -92,7 +95,7 @@ impl EncodedRows {
                 }
                 _ => unreachable!("a plan is made for the kinds of the cells"),
             };
-        }
+        });
     }
 }
 

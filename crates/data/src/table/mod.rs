@@ -9,6 +9,10 @@ mod encoder;
 mod encoder_tests;
 mod fit;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet_records;
+#[cfg(all(test, feature = "parquet"))]
+mod parquet_tests;
 mod pieces;
 mod problem;
 mod read;
@@ -17,11 +21,12 @@ mod records;
 mod row_reader;
 #[cfg(test)]
 mod tests;
+mod text_records;
 
 pub use encoded_rows::EncodedRows;
 pub use encoder::{EncodedColumn, EncodedKind, Encoder, EncoderProblem};
 pub use options::{Column, Delimiter, Header, Missing, TableOptions, Unseen};
-pub use problem::{Place, TableProblem};
+pub use problem::{Place, TableProblem, Unit};
 
 use crate::file::short_name;
 use cells::Cells;

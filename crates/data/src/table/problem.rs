@@ -5,17 +5,32 @@ use thiserror::Error;
 /// Where in a table a field stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Line of the file, from 1; where a field goes over several, its first.
+    /// Line of the file, from 1, where a field goes over several, its first; or row, from 1.
     pub line: u64,
+    /// Which of the two it is.
+    pub unit: Unit,
     /// Column, from 1.
     pub column: usize,
     /// Name of the column, if the file has a header.
     pub name: Option<String>,
 }
 
+/// What is counted in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Lines, also those of the header and blank ones: in text.
+    Line,
+    /// Rows: in a Parquet file.
+    Row,
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)?;
+        let unit = match self.unit {
+            Unit::Line => "line",
+            Unit::Row => "row",
+        };
+        write!(f, "{unit} {}, column {}", self.line, self.column)?;
         self.name.iter().try_for_each(|name| write!(f, " ({name})"))
     }
 }
@@ -274,6 +289,23 @@ pub enum TableProblem {
         expected: String,
         /// The table's.
         found: String,
+    },
+
+    /// It is a Parquet file, and the feature `parquet` is off.
+    #[error(
+        ": a Parquet file, which only a build with the feature `parquet` reads; expected text (CSV, TSV)"
+    )]
+    NoParquet,
+
+    /// A Parquet file is corrupt, cut off, or compressed in a way that was not built in.
+    #[error(": the Parquet file cannot be read: {0}")]
+    Parquet(String),
+
+    /// A column of a Parquet file holds lists or groups of values.
+    #[error(": column {name:?} is nested, expected one value in each row")]
+    Nested {
+        /// The column.
+        name: String,
     },
 
     /// What is to be read twice can be read only once.

@@ -11,6 +11,10 @@ impl Table {
     /// Reads a table of text, plain or compressed by gzip. Spaces around a field do not count, nor do blank lines, nor a
     /// byte-order mark at the start.
     ///
+    /// With the feature `parquet`, Parquet files are tables, too: of columns of numbers, texts (which are to be declared categorical),
+    /// booleans (`True` and `False`) and times, of which a null is an empty field. A damaged one is an error, too, but memory
+    /// is bounded only by what its pages announce.
+    ///
     /// The file is read as a stream: memory is what is stored, and a constant. A file of more columns than 2²⁰, of a row
     /// of more than 64 MiB or a field of more than 1 MiB is refused.
     ///

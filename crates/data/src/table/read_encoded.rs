@@ -4,7 +4,7 @@ use super::encoded_rows::{EncodedRows, Plan};
 use super::encoder::{EncodedKind, Encoder};
 use super::records::{Record, Records};
 use super::row_reader::{Input, OnMissing, RowReader, Slot};
-use super::{Column, Header, Missing, TableProblem};
+use super::{Column, Header, Missing, TableProblem, Unit};
 use crate::dictionary::Dictionary;
 use crate::file::short_name;
 use crate::{DataSet, Description, Error};
@@ -108,6 +108,8 @@ impl Encoder {
         let names_all =
             || self.inputs().all(|(_, column)| first.fields().any(|field| field == column.name.as_bytes()));
         match (self.parts.header, self.parts.named) {
+            // The format has names.
+            (_, named) if first.unit == Unit::Row => (true, named),
             (Header::No, _) => (false, false),
             (Header::Auto, false) => (texts(), false),
             (Header::Auto, true) => {

@@ -174,7 +174,7 @@ impl<'a> RowReader<'a> {
 
     fn place(&self, record: Record, column: usize) -> Place {
         let name = self.names.map(|names| names[column].clone());
-        Place { line: record.line_of(column), column: column + 1, name }
+        Place { line: record.line_of(column), unit: record.unit, column: column + 1, name }
     }
 
     fn error(&self, problem: TableProblem) -> Error {

@@ -36,7 +36,7 @@ pub(super) fn all(table: &Table) -> Vec<usize> {
     (0..table.len()).collect()
 }
 
-fn encoded(table: &Table) -> DataSet {
+pub(super) fn encoded(table: &Table) -> DataSet {
     let encoder = table.fit_encoder(&all(table)).expect("an encoder");
     table.encode(&encoder, &all(table)).expect("a data set")
 }

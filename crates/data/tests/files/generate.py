@@ -1,11 +1,14 @@
-"""Writes the files beside it, as NumPy and PyTorch write them; `../arrays.rs` reads them.
+"""Writes the files beside it, as NumPy, PyTorch and Arrow write them. `../arrays.rs` reads the arrays,
+`../../src/table/parquet_tests.rs` the tables.
 
-    python generate.py        # numpy 2.4.6, safetensors 0.8.0, torch 2.15.0
+    python generate.py        # numpy 2.4.6, safetensors 0.8.0, torch 2.15.0, pyarrow 26.0.1
 """
 
 import pathlib
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import torch
 from safetensors.torch import save_file
 
@@ -56,3 +59,17 @@ save_file({
     "bf16": tensor.bfloat16(),
     "labels": torch.tensor([9, -1, 10, -1]),
 }, here / "tensors.safetensors")
+
+table = pyarrow.table({
+    "size": pyarrow.array([1.5, None, 3.0, 4.0], pyarrow.float64()),
+    "count": pyarrow.array([1, 2, 3, -4], pyarrow.int32()),
+    "small": pyarrow.array([1, 2, 3, 4], pyarrow.uint8()),
+    "half": pyarrow.array([0.5, 1, 2, 3], pyarrow.float32()),
+    "colour": ["red", "blue\nand white", None, "red"],
+    "kind": pyarrow.array(["a", "b", "b", "a"]).dictionary_encode(),
+    "good": [True, False, True, False],
+})
+for codec in ["none", "snappy", "gzip", "lz4"]:
+    pyarrow.parquet.write_table(table, here / f"{codec}.parquet", compression=codec, row_group_size=3, store_schema=False)
+nested = pyarrow.table({"y": ["a", "b"], "x": [[1, 2], [3]]})
+pyarrow.parquet.write_table(nested, here / "nested.parquet", store_schema=False)
