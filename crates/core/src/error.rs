@@ -305,15 +305,39 @@ pub enum Error {
 
     /// Training left the finite numbers.
     #[error(
-        "training: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number; try a smaller learning rate"
+        "training: in epoch {epoch}, batch {batch}, the {what} of layer {layer} ({name}) came to {value}, expected finite \
+         numbers; try a smaller learning rate, a bound on the gradient (clipping), or inputs scaled to about -1 to 1"
     )]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,
         /// Batch within the epoch, from 1.
         batch: usize,
-        /// The loss found.
-        loss: f64,
+        /// Position of the first layer that is not finite, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// `"outputs"`, `"output gradients"`, `"parameters"`, or `"loss"`, which is then that of the last layer.
+        what: &'static str,
+        /// The first number that is not finite.
+        value: f64,
+    },
+
+    /// A checkpoint could not be written or read: a `ModelFileError` of chainrule-models, which says which file, and why.
+    #[error(transparent)]
+    Checkpoint(Box<dyn std::error::Error + Send + Sync>),
+
+    /// A checkpoint is of another training than the one that should go on from it.
+    #[error("{path}: {setting}: expected {expected}, as in the training of this checkpoint, found {found}", path = path.display())]
+    OtherTraining {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What differs, for example `"batch_size"`.
+        setting: String,
+        /// What it was.
+        expected: String,
+        /// What it is now.
+        found: String,
     },
 
     /// The operating system gave no threads.

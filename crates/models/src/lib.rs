@@ -61,6 +61,6 @@ pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
-    Accuracy, BatchRecord, Callback, ClassWeights, EarlyStopping, Ending, EpochRecord, History,
-    HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
 };

@@ -19,7 +19,7 @@ Writes into the output directory:
   history.csv        loss, accuracy, learning rate and time of each epoch
   curves.svg         loss and accuracy by epoch
   metrics.json       results, settings and machine
-While it trains, checkpoint.safetensors holds all that `--resume` needs.
+While it trains, and when it was interrupted, checkpoint.safetensors and checkpoint.toml hold all that `--resume` needs.
 
 The result depends on the data and the settings, not on the number of threads. Ctrl-C ends the step, saves, and says
 how to go on (exit code 130).")]
@@ -28,8 +28,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Go on with a training that was interrupted, from the directory that it writes into; it ends as if it had never stopped
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    /// Go on with a training that was interrupted, in the directory that it writes into; it ends in the same bits as if it had
+    /// never stopped. Of other options only those under Run, and more --epochs, can be given
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
     pub(crate) resume: Option<PathBuf>,
 
     #[command(flatten)]
@@ -210,9 +211,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: usize,
 
-    /// Write a checkpoint after so many epochs; 0 for none
-    #[arg(long, value_name = "EPOCHS", default_value_t = 1, allow_negative_numbers = true)]
-    pub(crate) checkpoint_every: usize,
+    /// Write a checkpoint after so many seconds, for --resume; 0 for none
+    #[arg(long, value_name = "SECONDS", value_parser = not_negative, default_value_t = 10.0, allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: f64,
 
     /// Directory to write into; made if it is missing
     #[arg(long, value_name = "DIR", default_value = "chainrule-out")]

@@ -65,15 +65,14 @@ impl Cells {
         self.rows += 1;
         self.missing |= row.iter().any(|cell| matches!(cell, Cell::Number(number) if number.is_nan()));
         if let Store::Bytes(bytes) = &mut self.store {
-            if row.iter().all(|cell| cell.byte().is_some()) {
-                bytes.push(row.iter().filter_map(|cell| cell.byte()));
+            if bytes.push(row.iter().map(|cell| cell.byte())) {
                 return;
             }
             let kinds = &self.kinds;
             self.store = Store::Words(bytes.convert(|column, byte| kinds[column].of_byte(byte).word()));
         }
         if let Store::Words(words) = &mut self.store {
-            words.push(row.iter().map(|cell| cell.word()));
+            words.push(row.iter().map(|cell| Some(cell.word())));
         }
     }
 

@@ -17,17 +17,22 @@ impl<T: Copy> Pieces<T> {
         Pieces { width, shift, pieces: Vec::new() }
     }
 
-    /// Adds a row of `width` elements.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = T>) {
+    /// Adds a row of `width` elements, unless one of them is none, and says whether it did.
+    pub(super) fn push(&mut self, row: impl Iterator<Item = Option<T>>) -> bool {
         let full = self.width << self.shift;
-        match self.pieces.last_mut() {
-            Some(piece) if piece.len() < full => piece.extend(row),
-            _ => {
-                let mut piece = Vec::with_capacity(full);
-                piece.extend(row);
-                self.pieces.push(piece);
-            }
+        if self.pieces.last().is_none_or(|piece| piece.len() == full) {
+            self.pieces.push(Vec::with_capacity(full));
         }
+        let Some(piece) = self.pieces.last_mut() else { return false };
+        let before = piece.len();
+        for element in row {
+            let Some(element) = element else {
+                piece.truncate(before);
+                return false;
+            };
+            piece.push(element);
+        }
+        true
     }
 
     pub(super) fn row(&self, row: usize) -> &[T] {

@@ -39,6 +39,8 @@ pub(super) struct RowReader<'a> {
     pub(super) inputs: Vec<Input>,
     pub(super) target: Dictionary,
     pub(super) markers: &'a [String],
+    /// Whether one of the markers is a number.
+    marked_by_number: bool,
     pub(super) on_missing: OnMissing,
     /// One for each input.
     row: Vec<Cell>,
@@ -63,7 +65,22 @@ impl<'a> RowReader<'a> {
         let cells = Cells::new(inputs.iter().map(kind).collect());
         let row = vec![Cell::Category(MISSING); inputs.len()];
         let (labels, dropped) = (Vec::new(), 0);
-        RowReader { path, names, slots, inputs, target, markers, on_missing, row, cells, labels, dropped }
+        let marked_by_number =
+            markers.iter().any(|marker| number(marker.as_bytes()).is_some_and(f32::is_finite));
+        RowReader {
+            path,
+            names,
+            slots,
+            inputs,
+            target,
+            markers,
+            marked_by_number,
+            on_missing,
+            row,
+            cells,
+            labels,
+            dropped,
+        }
     }
 
     /// Takes a row up, unless it is dropped.
@@ -101,6 +118,13 @@ impl<'a> RowReader<'a> {
 
     fn cell(&mut self, input: usize, record: Record, column: usize) -> Result<Cell, Error> {
         let field = record.field(column);
+        // Most fields are numbers, and seldom is a number a marker.
+        if !self.marked_by_number
+            && matches!(self.inputs[input], Input::Number)
+            && let Some(number) = number(field).filter(|number| number.is_finite())
+        {
+            return Ok(Cell::Number(number));
+        }
         let missing = is_missing(field, self.markers);
         if missing && self.on_missing == OnMissing::Refuse {
             return Err(self.missing(record, column));

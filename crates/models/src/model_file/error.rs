@@ -59,6 +59,20 @@ pub enum ModelFileError {
         /// What the JSON reader said.
         source: serde_json::Error,
     },
+    /// It is a safetensors file of something else than a training.
+    #[error("{path}: expected a checkpoint, found a safetensors file without the metadata `chainrule_checkpoint`", path = path.display())]
+    NotACheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its description of the training cannot be read.
+    #[error("{path}: the metadata `chainrule_checkpoint` does not describe a training: {source}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
     /// It was written by another version.
     #[error("{path}: expected format version {expected}, found {found}", path = path.display())]
     Version {
@@ -154,12 +168,16 @@ impl ModelFileError {
         ModelFileError::Io { path: path.to_owned(), source }
     }
 
-    pub(super) fn format(path: &Path, source: SafeTensorError) -> Self {
+    pub(crate) fn format(path: &Path, source: SafeTensorError) -> Self {
         ModelFileError::NotSafetensors { path: path.to_owned(), source }
     }
 
     pub(crate) fn description(path: &Path, source: serde_json::Error) -> Self {
         ModelFileError::Description { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn checkpoint(path: &Path, source: serde_json::Error) -> Self {
+        ModelFileError::Checkpoint { path: path.to_owned(), source }
     }
 
     pub(crate) fn model(path: &Path, source: Error) -> Self {

@@ -5,7 +5,7 @@ mod error;
 mod file;
 mod tensors;
 
+pub(crate) use checksum::hex;
 pub use error::ModelFileError;
-pub(crate) use file::write as write_tensors;
-pub(crate) use file::{TensorFile, write_whole};
-pub(crate) use tensors::{read_parameters, write_parameters};
+pub(crate) use file::{TensorFile, write as write_tensors, write_whole};
+pub(crate) use tensors::{dtype, read_parameters, write_parameters};

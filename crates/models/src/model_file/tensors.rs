@@ -115,7 +115,7 @@ fn specs<F: Real>(layers: &[&dyn Layer<F>]) -> impl Iterator<Item = (String, [us
     })
 }
 
-fn dtype<F: Real>() -> Dtype {
+pub(crate) fn dtype<F: Real>() -> Dtype {
     match F::PRECISION {
         Precision::Single => Dtype::F32,
         Precision::Double => Dtype::F64,

@@ -121,6 +121,18 @@ impl<F: Real> OptimizerState<F> {
         (&*self.rule, step, self.moments.each_mut().map(|moment| &mut **moment))
     }
 
+    pub(crate) fn moments(&self) -> [&[F]; MAX_MOMENTS] {
+        self.moments.each_ref().map(|moment| &**moment)
+    }
+
+    /// Goes on from where a state of the same rule and network was.
+    pub(crate) fn restore(&mut self, step: u64, moments: &[Vec<F>]) {
+        self.step = step;
+        for (moment, saved) in self.moments.iter_mut().zip(moments) {
+            moment.copy_from_slice(saved);
+        }
+    }
+
     pub(crate) fn clipping(&self) -> Option<Clipping> {
         self.clipping
     }

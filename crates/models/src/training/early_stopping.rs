@@ -94,12 +94,12 @@ impl<F: Real> Watch<F> {
         Watch { settings, best: None, parameters: Vec::new() }
     }
 
-    /// Takes note of an epoch. One that is not a number is no improvement.
+    /// Takes note of an epoch. What is not finite is no improvement.
     pub(super) fn see(&mut self, record: &EpochRecord, network: &Network<F>) {
         let value = self.settings.value(record);
         match &mut self.best {
             Some(best) if !self.settings.improves(record, best.value) => best.waited += 1,
-            None if value.is_nan() => {}
+            None if !value.is_finite() => {}
             best => {
                 *best = Some(Best { epoch: record.epoch, value, waited: 0 });
                 if self.settings.restore_best {
@@ -108,6 +108,10 @@ impl<F: Real> Watch<F> {
                 }
             }
         }
+    }
+
+    pub(super) fn restores(&self) -> bool {
+        self.settings.restore_best
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -80,7 +80,7 @@ impl<F: Real> Network<F> {
             tally.add(weighted.sum(), outputs, targets);
             look(targets, outputs);
         })?;
-        Ok(Score { loss: tally.mean_loss(), accuracy: tally.accuracy() })
+        Ok(Score { loss: tally.sums.mean_loss(), accuracy: tally.sums.accuracy() })
     }
 
     /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.

@@ -1,12 +1,11 @@
-use super::early_stopping::Watch;
-use super::epoch::{Epoch, Means, Work};
 use super::evaluate::check_counts;
+use super::session::{Job, Session};
 use super::validation_split::{Part, ValidationSplit};
-use super::{Callback, Ending, EpochRecord, History, Samples, Training};
+use super::{Callback, History, Samples, Training};
 use crate::Network;
 use chainrule_core::{Error, Real};
 use chainrule_kernels::pool;
-use std::time::Instant;
+use std::path::Path;
 
 impl<F: Real> Network<F> {
     /// Trains on `train`, going on from the present parameters; the optimiser starts anew.
@@ -58,19 +57,40 @@ impl<F: Real> Network<F> {
         training: &Training<F>,
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        self.fit_from(&mut 0, train, validation, training, callback)
+        self.fit_from(&mut 0, Job::new(train, validation, training), callback)
     }
 
-    /// [`Network::fit_with`] of a network that trained `epochs` epochs: orders and records go on from there, and those that were
-    /// trained count, also if a later one fails.
-    pub(crate) fn fit_from(
+    /// Goes on from a checkpoint (see [`Checkpoints`](crate::Checkpoints)) of a training of such a network, and ends in the same bits as
+    /// if that had never stopped; whatever parameters the network has are replaced. The history is that of the whole training.
+    ///
+    /// Network, samples and training must be the same as then, but for the number of epochs, which may be raised, the threads, and
+    /// the checkpoints, which are written only if asked for again.
+    ///
+    /// # Errors
+    /// As [`Network::fit_with`]; [`Error::OtherTraining`] names the first thing that is not the same, and [`Error::Checkpoint`] what is
+    /// wrong with the file. The parameters are then those after the last whole epoch since, or the checkpoint's, or unchanged.
+    pub fn resume(
         &mut self,
-        epochs: &mut usize,
+        path: impl AsRef<Path>,
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
+        let resume = Some(path.as_ref());
+        let job = Job::new(train, validation, training);
+        self.fit_from(&mut 0, Job { resume, ..job }, callback)
+    }
+
+    /// Does the job for a network that trained `epochs` epochs: orders and records go on from there, and those that were trained
+    /// count, also if a later one fails.
+    pub(crate) fn fit_from(
+        &mut self,
+        epochs: &mut usize,
+        job: Job<F>,
+        callback: &mut dyn Callback<F>,
+    ) -> Result<History, Error> {
+        let Job { train, validation, training, resume, more } = job;
         training.check()?;
         let training = &training.with_class_weights(train.targets.targets, self.outputs())?;
         self.check_samples("training rows", train, training)?;
@@ -84,29 +104,34 @@ impl<F: Real> Network<F> {
             let split = ValidationSplit::new(train.targets.targets, fraction, training.seed)?;
             let part = |indices| Part::new(train.rows, train.targets, indices);
             let (kept, held) = (part(&split.train)?, part(&split.validation)?);
-            check_counts("training rows", &*training.loss, kept.samples().targets)?;
-            check_counts("validation rows", &*training.loss, held.samples().targets)?;
-            return self.train_in_pool(epochs, kept.samples(), Some(held.samples()), training, callback);
+            let (train, held) = (kept.samples(), held.samples());
+            check_counts("training rows", &*training.loss, train.targets)?;
+            check_counts("validation rows", &*training.loss, held.targets)?;
+            let validation = Some(held);
+            let job = Job::new(train, validation, training);
+            return self.run(epochs, Job { resume, more, ..job }, callback);
         }
         if training.early_stopping.is_some() && validation.is_none() {
             return Err(Error::NoValidation { place: "early stopping" });
         }
-        self.train_in_pool(epochs, train, validation, training, callback)
+        let job = Job::new(train, validation, training);
+        self.run(epochs, Job { resume, more, ..job }, callback)
     }
 
-    fn train_in_pool(
+    /// Does a job that was checked.
+    fn run(
         &mut self,
         epochs: &mut usize,
-        train: Samples<F>,
-        validation: Option<Samples<F>>,
-        training: &Training<F>,
+        job: Job<F>,
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        let mut train_epochs = || self.train_epochs(epochs, train, validation, training, callback);
-        match training.threads {
+        let threads = job.training.threads;
+        let mut session = Session::new(job, self, *epochs)?;
+        let mut run = || session.run(self, epochs, callback);
+        match threads {
             // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
-            0 => rayon::scope(|_| train_epochs()),
-            threads => pool(threads)?.install(train_epochs),
+            0 => rayon::scope(|_| run()),
+            threads => pool(threads)?.install(run),
         }
     }
 
@@ -120,64 +145,5 @@ impl<F: Real> Network<F> {
         self.check_targets(samples.rows.len(), &*training.loss, samples.targets)?;
         check_counts(place, &*training.loss, samples.targets)?;
         samples.rows.check_finite()
-    }
-
-    fn train_epochs(
-        &mut self,
-        epochs: &mut usize,
-        train: Samples<F>,
-        validation: Option<Samples<F>>,
-        training: &Training<F>,
-        callback: &mut dyn Callback<F>,
-    ) -> Result<History, Error> {
-        let mut work = Work::new(self, train, training)?;
-        let mut history = History::default();
-        let mut before = self.parameters().to_vec();
-        let mut watch = training.early_stopping.map(Watch::new);
-        for number in 1..=training.epochs {
-            if callback.epoch_begin(number, training.epochs).is_break() {
-                history.ending = Some(Ending::Callback);
-                break;
-            }
-            before.copy_from_slice(self.parameters());
-            let start = Instant::now();
-            let epoch = Epoch { number, shuffle: *epochs };
-            let trained = work.epoch(self, train, training, epoch, callback);
-            let (Means { loss, accuracy }, flow) =
-                trained.inspect_err(|_| self.parameters_mut().copy_from_slice(&before))?;
-            let seconds = start.elapsed().as_secs_f64();
-            let evaluate =
-                |samples| self.evaluate_checked(samples, &*training.loss, training.accuracy, |_, _| {});
-            let validation = validation.map(evaluate).transpose()?;
-            *epochs += 1;
-            let record = EpochRecord {
-                epoch: *epochs,
-                loss,
-                accuracy,
-                validation_loss: validation.map(|validation| validation.loss),
-                validation_accuracy: validation.map(|validation| validation.accuracy),
-                learning_rate: work.optimizer.learning_rate(),
-                seconds,
-            };
-            history.epochs.push(record);
-            if let Some(watch) = &mut watch {
-                watch.see(&record, self);
-            }
-            if flow.is_break() || callback.epoch_end(&record, self).is_break() {
-                history.ending = Some(Ending::Callback);
-                break;
-            }
-            if watch.as_ref().is_some_and(Watch::is_over) {
-                history.ending = Some(Ending::EarlyStopping);
-                break;
-            }
-        }
-        if let Some(watch) = &watch {
-            watch.restore(self);
-            history.best_epoch = watch.best.map(|best| best.epoch);
-        }
-        history.ending.get_or_insert(Ending::Epochs);
-        callback.end(&history, self);
-        Ok(history)
     }
 }

@@ -3,18 +3,21 @@
 
 mod accuracy;
 mod callback;
+mod checkpoint;
 mod class_weights;
 mod early_stopping;
-mod epoch;
 mod evaluate;
 mod fit;
 mod history;
 mod history_file;
+mod session;
 mod settings;
 mod validation_split;
+mod work;
 
 pub use accuracy::Accuracy;
 pub use callback::{BatchRecord, Callback, Progress};
+pub use checkpoint::{Checkpoints, Every};
 pub use class_weights::ClassWeights;
 pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Score;
@@ -23,3 +26,4 @@ pub use history_file::HistoryFileError;
 pub use settings::{Samples, Training};
 
 pub(crate) use accuracy::Tally;
+pub(crate) use session::Job;

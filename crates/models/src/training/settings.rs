@@ -1,4 +1,4 @@
-use super::{Accuracy, ClassWeights, EarlyStopping};
+use super::{Accuracy, Checkpoints, ClassWeights, EarlyStopping};
 use crate::settings::fraction;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
 use chainrule_core::{Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
@@ -56,6 +56,8 @@ pub struct Training<F> {
     pub validation_fraction: f64,
     /// Whether it ends before its last epoch when the validation rows say so.
     pub early_stopping: Option<EarlyStopping>,
+    /// Whether, where and how often it keeps itself in a file to go on from.
+    pub checkpoints: Option<Checkpoints>,
     /// Seed of the order of the rows, and of which validate.
     pub seed: u64,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
@@ -76,6 +78,7 @@ impl<F: Real> Default for Training<F> {
             class_weights: None,
             validation_fraction: 0.0,
             early_stopping: None,
+            checkpoints: None,
             seed: 0,
             threads: 0,
         }
@@ -94,6 +97,7 @@ impl<F: Real> Training<F> {
         self.clipping.map_or(Ok(()), |clipping| clipping.check())?;
         fraction("validation_fraction", self.validation_fraction)?;
         self.early_stopping.map_or(Ok(()), |stopping| stopping.check())?;
+        self.checkpoints.as_ref().map_or(Ok(()), Checkpoints::check)?;
         self.optimizer.check()
     }
 

@@ -1,22 +1,25 @@
 //! `chainrule train`
 
+mod checkpoint;
 mod files;
 mod settings;
 mod watcher;
 
-use crate::args::TrainArgs;
+use crate::args::{Config, TrainArgs};
 use crate::data::Parts;
 use crate::model::{CONFIG, ENCODER};
 use crate::output_directory::OutputDirectory;
 use crate::stdout::{print_json, unless_closed};
 use crate::{config, interrupt, machine};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chainrule_data::DataSet;
-use chainrule_models::{Classifier, Evaluation, History, Samples};
+use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Training};
+use checkpoint::Resumable;
 use clap::ArgMatches;
 use settings::Settings;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use watcher::Watcher;
 
@@ -41,18 +44,35 @@ impl Trained {
 }
 
 pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let config = match &args.config {
-        Some(file) => config::read(file, &args.settings, matches)?,
-        None => args.settings.clone(),
+    let mut config = match (&args.config, &args.resume) {
+        (Some(file), _) => config::read(file, &args.settings, matches)?,
+        (None, Some(directory)) => resumed_config(directory, args, matches)?,
+        (None, None) => args.settings.clone(),
     };
+    if let Some(directory) = &args.resume {
+        config.run.out.clone_from(directory);
+    }
     let settings = Settings::new(config)?;
     let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
     settings.check_memory(&parts)?;
     interrupt::listen()?;
     machine::on_threads(settings.config.run.threads, || {
         let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::NAMES)?;
-        let trained = train(settings, &parts)?;
+        let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
+        let resume = args.resume.as_ref().map(|_| resumable.checkpoint.clone());
+        let training = Training {
+            checkpoints: resumable.checkpoints(settings.config.run.checkpoint_every),
+            ..settings.training(&parts)
+        };
+        let trained = train(settings, &parts, &training, resume.as_deref()).map_err(|error| {
+            let go_on = "the last checkpoint is kept: go on from it by --resume";
+            if resumable.is_kept() { error.context(go_on) } else { error }
+        })?;
+        if trained.history.ending == Some(Ending::Callback) {
+            return interrupted(&trained, &resumable);
+        }
         files::write(&trained, &directory)?;
+        resumable.remove();
         if trained.settings.config.run.json {
             print_json(&trained.metrics()?)?;
         } else {
@@ -68,7 +88,38 @@ fn samples(set: &DataSet) -> Samples<'_, f32> {
     Samples::new(set, set.targets())
 }
 
-fn train(settings: Settings, parts: &Parts) -> Result<Trained> {
+/// The settings of the training that was interrupted in a directory, but for flags that may differ.
+fn resumed_config(directory: &Path, args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
+    for file in [checkpoint::CHECKPOINT, checkpoint::SETTINGS] {
+        ensure!(
+            directory.join(file).is_file(),
+            "--resume {}: there is no {file} in it, so no training was interrupted there",
+            directory.display()
+        );
+    }
+    config::read(&directory.join(checkpoint::SETTINGS), &args.settings, matches)
+}
+
+/// Says how to go on with a training that Ctrl-C ended.
+fn interrupted(trained: &Trained, resumable: &Resumable) -> Result<ExitCode> {
+    let out = trained.settings.config.run.out.display();
+    let epochs = trained.history.epochs.len();
+    let text = if resumable.is_kept() {
+        format!("interrupted in epoch {epochs}; go on with: chainrule train --resume {out}\n")
+    } else {
+        format!("interrupted in epoch {epochs}; nothing is kept, as --checkpoint-every is 0\n")
+    };
+    unless_closed(io::stderr().write_all(text.as_bytes()))?;
+    Ok(ExitCode::from(interrupt::EXIT_CODE))
+}
+
+/// Trains, from the beginning or from a checkpoint.
+fn train(
+    settings: Settings,
+    parts: &Parts,
+    training: &Training<f32>,
+    resume: Option<&Path>,
+) -> Result<Trained> {
     let mut classifier = build(&settings, parts)?;
     let run = &settings.config.run;
     if !run.quiet && !run.json {
@@ -77,8 +128,11 @@ fn train(settings: Settings, parts: &Parts) -> Result<Trained> {
     let mut watcher = Watcher::new(run.quiet || run.json);
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
-    let trained =
-        classifier.fit_with(samples(&parts.train), validation, &settings.training(parts), &mut watcher);
+    let rows = samples(&parts.train);
+    let trained = match resume {
+        None => classifier.fit_with(rows, validation, training, &mut watcher),
+        Some(checkpoint) => classifier.resume(checkpoint, rows, validation, training, &mut watcher),
+    };
     watcher.finish()?;
     let history = trained?;
     let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
