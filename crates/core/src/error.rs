@@ -260,6 +260,13 @@ pub enum Error {
         name: &'static str,
     },
 
+    /// A classifier does not end in the layers that are needed.
+    #[error("network: expected the last layers to be {expected}")]
+    LastLayers {
+        /// The layers, in words.
+        expected: &'static str,
+    },
+
     /// A classifier was given another number of class names than it has classes.
     #[error("class names: expected {expected}, one for each class, found {found}")]
     ClassNames {

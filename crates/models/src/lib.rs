@@ -28,6 +28,7 @@
 //! ```
 
 mod activations;
+mod calibration;
 mod classifier;
 mod export;
 mod import;
@@ -45,6 +46,7 @@ mod training;
 pub use activations::{
     Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
+pub use calibration::Temperature;
 pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
 pub use import::PyTorchImport;
 pub use initializer::Initializer;
