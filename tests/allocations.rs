@@ -1,6 +1,8 @@
 //! Training allocates when a tape is made and not after, prediction when a scratch is made. Alone in its process, as the
 //! counting allocator sees everything.
 
+#![allow(clippy::unwrap_used)]
+
 use chainrule::models::Batch;
 use chainrule::prelude::*;
 use ndarray::Axis;
@@ -55,7 +57,7 @@ fn steps_and_predictions_allocate_nothing() {
 /// One row at a time and many, with inputs scaled on the way.
 fn predictor_allocates_nothing(data: &DataSet) {
     let builder = Classifier::<f32>::builder(64, 10).hidden(&[40]);
-    let predictor = builder.scaling(&data.scaling()).build().unwrap().predictor();
+    let predictor = builder.scaling(data.scaling()).build().unwrap().predictor();
     let mut scratch = predictor.scratch();
     let x = ndarray::Array2::from_elem((150, 64), 3.0);
     let mut out = ndarray::Array2::zeros((150, 10));

@@ -160,6 +160,12 @@ pub enum Error {
         loss: &'static str,
     },
 
+    /// Balanced class weights were asked for where rows come in portions.
+    #[error(
+        "class weights: expected given ones, as rows come in portions, found balanced, which wants all rows at once"
+    )]
+    BalancedPortions,
+
     /// Something watches validation rows, and there are none.
     #[error("{place}: there are no validation rows, expected some to watch")]
     NoValidation {
@@ -252,6 +258,13 @@ pub enum Error {
         layer: usize,
         /// Kind of layer.
         name: &'static str,
+    },
+
+    /// A classifier does not end in the layers that are needed.
+    #[error("network: expected the last layers to be {expected}")]
+    LastLayers {
+        /// The layers, in words.
+        expected: &'static str,
     },
 
     /// A classifier was given another number of class names than it has classes.

@@ -28,6 +28,7 @@
 //! ```
 
 mod activations;
+mod calibration;
 mod classifier;
 mod export;
 mod import;
@@ -45,6 +46,7 @@ mod training;
 pub use activations::{
     Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
+pub use calibration::Temperature;
 pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
 pub use import::PyTorchImport;
 pub use initializer::Initializer;
@@ -60,5 +62,5 @@ pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Sch
 pub use predictor::{Predictor, PredictorScratch};
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
-    History, HistoryFileError, Monitor, Progress, Samples, Score, Training,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,
 };

@@ -1,6 +1,6 @@
 use super::Classifier;
 use crate::training::Job;
-use crate::{Callback, History, Samples, Training};
+use crate::{Callback, History, Samples, Score, Trainer, Training};
 use chainrule_core::{Error, Real};
 use std::path::Path;
 
@@ -81,6 +81,17 @@ impl<F: Real> Classifier<F> {
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
         self.fit_from(train, validation, training, Some(path.as_ref()), callback)
+    }
+
+    /// One pass over some rows, in their order, in batches: for rows that come in portions. The optimiser goes on from one portion to
+    /// the next, as `trainer` keeps it ([`Trainer`] has an example). It gives the rows' mean loss and accuracy, each as its batch
+    /// saw it.
+    ///
+    /// # Errors
+    /// As [`Network::partial_fit`](crate::Network::partial_fit). The parameters are then as before.
+    pub fn partial_fit(&mut self, samples: Samples<F>, trainer: &mut Trainer<F>) -> Result<Score, Error> {
+        let rows = self.scaling.of(samples.rows);
+        self.network.partial_fit(samples.with_rows(&rows), trainer)
     }
 
     fn fit_from(

@@ -65,6 +65,11 @@ impl<F: Real> Classifier<F> {
         &self.network
     }
 
+    /// The network within, to change its parameters.
+    pub(crate) fn network_mut(&mut self) -> &mut Network<F> {
+        &mut self.network
+    }
+
     /// The layers, as they are saved.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture

@@ -3,7 +3,7 @@ use super::checksum::{KEY, checksum};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorView};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -52,14 +52,39 @@ impl TensorFile {
 pub(crate) fn write(
     path: &Path,
     tensors: &[(&str, TensorView)],
-    mut metadata: HashMap<String, String>,
+    metadata: HashMap<String, String>,
 ) -> Result<(), ModelFileError> {
+    let bytes = serialize(path, tensors, metadata)?;
+    write_whole(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+}
+
+/// [`write`] for a file that one process writes again and again: what is beside it always has the same name, so however often the
+/// process is killed, no more than one half of a file is left behind.
+pub(crate) fn write_again(
+    path: &Path,
+    tensors: &[(&str, TensorView)],
+    metadata: HashMap<String, String>,
+) -> Result<(), ModelFileError> {
+    let bytes = serialize(path, tensors, metadata)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let beside = Path::new(&beside);
+    let written = write_and_sync(beside, &bytes).and_then(|()| fs::rename(beside, path));
+    let written = written.inspect_err(|_| drop(fs::remove_file(beside)));
+    written.and_then(|()| sync_directory(path)).map_err(|source| ModelFileError::io(path, source))
+}
+
+/// A whole file, for error messages that of `path`.
+fn serialize(
+    path: &Path,
+    tensors: &[(&str, TensorView)],
+    mut metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, ModelFileError> {
     metadata.insert(KEY.to_owned(), checksum(&metadata, tensors));
     let tensors = tensors.iter().map(|(name, tensor)| (*name, tensor));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|source| ModelFileError::format(path, source))?;
-    let bytes = sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))?;
-    write_whole(path, &bytes).map_err(|source| ModelFileError::io(path, source))
+    sort_header(&bytes).map_err(|source| ModelFileError::description(path, source))
 }
 
 /// The same file with all of its header in the order of the keys (a `HashMap`'s order is another every time), so that the same
@@ -88,17 +113,29 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
 /// Writes a file beside its place, syncs and renames it, and syncs the directory: whenever the machine stops, the old file or the
 /// new one is there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // As any new file: readable by all that the umask lets, where a temporary file is the owner's alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory)?;
+    let mut file = builder.tempfile_in(directory(path))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    sync_directory(path)
+}
+
+fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes sure that a renamed file stays so.
+fn sync_directory(path: &Path) -> io::Result<()> {
     // A directory is a file that can be synced on Unix only.
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
-    Ok(())
+    if cfg!(unix) { File::open(directory(path))?.sync_all() } else { Ok(()) }
 }

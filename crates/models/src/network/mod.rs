@@ -1,6 +1,6 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
 //! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once;
-//! [`scratch`] is the way forward alone, [`single`] that on one thread, and [`divergence`] finds where numbers stopped being finite.
+//! [`scratch`] is the way forward alone, [`single`] that on one thread; [`divergence`] finds where numbers stopped being finite.
 
 mod blocks;
 mod builder;

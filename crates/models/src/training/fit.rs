@@ -4,7 +4,6 @@ use super::validation_split::{Part, ValidationSplit};
 use super::{Callback, History, Samples, Training};
 use crate::Network;
 use chainrule_core::{Error, Real};
-use chainrule_kernels::pool;
 use std::path::Path;
 
 impl<F: Real> Network<F> {
@@ -125,17 +124,12 @@ impl<F: Real> Network<F> {
         job: Job<F>,
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        let threads = job.training.threads;
+        let training = job.training;
         let mut session = Session::new(job, self, *epochs)?;
-        let mut run = || session.run(self, epochs, callback);
-        match threads {
-            // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
-            0 => rayon::scope(|_| run()),
-            threads => pool(threads)?.install(run),
-        }
+        training.in_pool(|| session.run(self, epochs, callback))
     }
 
-    fn check_samples(
+    pub(super) fn check_samples(
         &self,
         place: &'static str,
         samples: Samples<F>,

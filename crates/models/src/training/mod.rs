@@ -12,6 +12,7 @@ mod history;
 mod history_file;
 mod session;
 mod settings;
+mod trainer;
 mod validation_split;
 mod work;
 
@@ -24,6 +25,7 @@ pub use evaluate::Score;
 pub use history::{Ending, EpochRecord, History};
 pub use history_file::HistoryFileError;
 pub use settings::{Samples, Training};
+pub use trainer::Trainer;
 
 pub(crate) use accuracy::Tally;
 pub(crate) use session::Job;

@@ -45,10 +45,11 @@ impl<'a, F: Real> Session<'a, F> {
     /// At the start, or where the checkpoint was, which the network then becomes. `epochs` are those in its life so far.
     pub(super) fn new(job: Job<'a, F>, network: &mut Network<F>, epochs: usize) -> Result<Self, Error> {
         let Job { train, training, resume, .. } = job;
-        let batch_size = training.batch_size.min(train.rows.len());
+        let mut work = Work::new(network, training)?;
+        work.make_room(network, training.batch_size.min(train.rows.len()), train.targets.targets);
         let mut session = Session {
             job,
-            work: Work::new(network, batch_size, train.targets.targets, training)?,
+            work,
             watch: training.early_stopping.map(Watch::new),
             position: Position { epochs, ..Position::default() },
             checkpointer: None,

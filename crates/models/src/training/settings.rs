@@ -2,6 +2,7 @@ use super::{Accuracy, Checkpoints, ClassWeights, EarlyStopping};
 use crate::settings::fraction;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
 use chainrule_core::{Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
+use chainrule_kernels::pool;
 use std::sync::Arc;
 
 /// Rows and their answers.
@@ -105,12 +106,26 @@ impl<F: Real> Training<F> {
     pub(super) fn with_class_weights(&self, targets: Targets<F>, classes: usize) -> Result<Self, Error> {
         let loss = match &self.class_weights {
             None => self.loss.clone(),
-            Some(weights) => {
-                let weights = weights.of(targets, classes)?;
-                let unsupported = || Error::ClassWeightsUnsupported { loss: self.loss.name() };
-                self.loss.with_class_weights(&weights).ok_or_else(unsupported)?
-            }
+            Some(weights) => self.loss_with(&weights.of(targets, classes)?)?,
         };
         Ok(Training { loss, ..self.clone() })
+    }
+
+    /// The loss with these class weights.
+    pub(super) fn loss_with(&self, class_weights: &[f64]) -> Result<Arc<dyn Loss<F>>, Error> {
+        let unsupported = || Error::ClassWeightsUnsupported { loss: self.loss.name() };
+        self.loss.with_class_weights(class_weights).ok_or_else(unsupported)
+    }
+
+    /// Does the work on as many threads as the training wants.
+    pub(super) fn in_pool<R: Send>(
+        &self,
+        work: impl FnOnce() -> Result<R, Error> + Send,
+    ) -> Result<R, Error> {
+        match self.threads {
+            // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
+            0 => rayon::scope(|_| work()),
+            threads => pool(threads)?.install(work),
+        }
     }
 }

@@ -15,13 +15,8 @@ pub(super) struct Work<F> {
 }
 
 impl<F: Real> Work<F> {
-    /// For batches of up to `batch_size` rows with targets like `targets`.
-    pub(super) fn new(
-        network: &Network<F>,
-        batch_size: usize,
-        targets: Targets<F>,
-        training: &Training<F>,
-    ) -> Result<Self, Error> {
+    /// Without room for a batch yet.
+    pub(super) fn new(network: &Network<F>, training: &Training<F>) -> Result<Self, Error> {
         let optimizer = OptimizerState::new(training.optimizer.clone(), network)?;
         let optimizer = optimizer.with_schedule(training.schedule.clone())?;
         Ok(Work {
@@ -29,11 +24,20 @@ impl<F: Real> Work<F> {
                 None => optimizer,
                 Some(clipping) => optimizer.with_clipping(clipping)?,
             },
-            tape: network.tape(batch_size),
+            tape: network.tape(0),
             order: Vec::new(),
-            targets: OwnedTargets::with_capacity(targets, batch_size),
-            weights: Vec::with_capacity(batch_size),
+            targets: OwnedTargets::Classes(Vec::new()),
+            weights: Vec::new(),
         })
+    }
+
+    /// Makes room for batches of up to `rows` rows with targets like `targets`.
+    pub(super) fn make_room(&mut self, network: &Network<F>, rows: usize, targets: Targets<F>) {
+        if self.tape.capacity() < rows {
+            self.tape = network.tape(rows);
+        }
+        self.targets = OwnedTargets::with_capacity(targets, rows);
+        self.weights.reserve(rows);
     }
 
     /// All of `rows` rows in the order of epoch number `epoch`, from 0.

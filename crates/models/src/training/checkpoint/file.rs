@@ -71,7 +71,8 @@ pub(super) fn write<F: Real>(
         })
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| ModelFileError::format(path, source))?;
-    model_file::write_tensors(path, &views, HashMap::from([(KEY.to_owned(), description)]))
+    let metadata = HashMap::from([(KEY.to_owned(), description)]);
+    model_file::write_tensors_again(path, &views, metadata)
 }
 
 /// What was read from a checkpoint: a description that fits its tensors, if [`Saved::restore`] says so.
