@@ -1,5 +1,7 @@
 //! Tables in text files: how they are read, and how their columns become inputs.
 
+#[cfg(test)]
+mod bad_table_tests;
 mod cells;
 mod columns;
 mod encode;
