@@ -65,7 +65,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         ("--batch 9", "batch"),
         ("--optimizer sgd", "optimi"),
         ("--learning-rate 0.5", "learning_rate"),
-        ("--epochs 1", "epochs"),
+        ("--epochs 1", "schedule"),
         ("--data spiral", ""),
     ] {
         let output = place.run(&format!("train --resume part {options}"));

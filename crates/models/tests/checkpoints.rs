@@ -240,11 +240,11 @@ fn another_training_is_refused_by_name() {
     }
     let mut other = new();
     other.hidden = vec![LayerSpec::dense(13), LayerSpec::Relu];
-    refused(&other, "layer 0", "outputs: 12", "outputs: 13");
+    refused(&other, "layers", "→ 12", "→ 13");
     other.hidden = vec![LayerSpec::dense(12), LayerSpec::Tanh];
-    refused(&other, "layer 1", "Relu", "Tanh");
+    refused(&other, "layers", "relu", "tanh");
     other.hidden.push(LayerSpec::Dropout { rate: 0.5, seed: 0 });
-    refused(&other, "number of layers", "4", "5");
+    refused(&other, "layers", "relu", "dropout");
 
     let mut other = new();
     other.x[[ROWS - 1, 2]] += 1e-6;

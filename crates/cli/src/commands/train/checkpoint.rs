@@ -18,14 +18,14 @@ pub(super) struct Resumable {
 }
 
 impl Resumable {
-    /// Writes what the checkpoint alone does not say, and gives up an older one.
+    /// Writes what the checkpoint alone does not say, in place of what is there of another training; what is resumed stays as it is.
     pub(super) fn begin(settings: &Settings, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
         let resumable =
             Resumable { checkpoint: directory.file(CHECKPOINT), settings: directory.file(SETTINGS) };
         if !resumes {
             resumable.remove();
+            directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())?;
         }
-        directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())?;
         Ok(resumable)
     }
 

@@ -11,7 +11,7 @@ use crate::model::{CONFIG, ENCODER};
 use crate::output_directory::OutputDirectory;
 use crate::stdout::{print_json, unless_closed};
 use crate::{config, interrupt, machine};
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, anyhow, ensure};
 use chainrule_data::DataSet;
 use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Training};
 use checkpoint::Resumable;
@@ -64,10 +64,8 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
             checkpoints: resumable.checkpoints(settings.config.run.checkpoint_every),
             ..settings.training(&parts)
         };
-        let trained = train(settings, &parts, &training, resume.as_deref()).map_err(|error| {
-            let go_on = "the last checkpoint is kept: go on from it by --resume";
-            if resumable.is_kept() { error.context(go_on) } else { error }
-        })?;
+        let trained = train(settings, &parts, &training, resume.as_deref())
+            .map_err(|error| if resumable.is_kept() { with_checkpoint(error, &resumable) } else { error })?;
         if trained.history.ending == Some(Ending::Callback) {
             return interrupted(&trained, &resumable);
         }
@@ -98,6 +96,16 @@ fn resumed_config(directory: &Path, args: &TrainArgs, matches: &ArgMatches) -> R
         );
     }
     config::read(&directory.join(checkpoint::SETTINGS), &args.settings, matches)
+}
+
+/// Where the numbers are from before they left the finite ones.
+fn with_checkpoint(error: Error, resumable: &Resumable) -> Error {
+    match error.downcast_ref() {
+        Some(chainrule_core::Error::Diverged { .. }) => {
+            anyhow!("{error}; {} is from before", resumable.checkpoint.display())
+        }
+        _ => error,
+    }
 }
 
 /// Says how to go on with a training that Ctrl-C ended.

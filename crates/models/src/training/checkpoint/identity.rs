@@ -17,7 +17,10 @@ impl Identity {
         let Job { train, validation, training, more, .. } = *job;
         let mut all = Identity(Vec::new());
         all.push("number type", F::NAME.to_owned());
-        all.push("number of layers", network.layers().len().to_string());
+        let layers = network
+            .layers()
+            .map(|layer| format!("{} {} → {}", layer.name(), layer.width().0, layer.width().1));
+        all.push("layers", layers.collect::<Vec<_>>().join(", "));
         for (position, layer) in network.layers().enumerate() {
             all.push(format!("layer {position}"), text(layer));
         }
