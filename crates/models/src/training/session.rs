@@ -111,8 +111,7 @@ impl<'a, F: Real> Session<'a, F> {
                 seconds: self.position.seconds,
             };
             if flow.is_break() {
-                // A checkpoint goes on within the epoch, so it must not know of this record.
-                self.save(network)?;
+                // The checkpoint goes on within the epoch, so it must not know of this record.
                 part_of_an_epoch = Some(record);
                 if let Some(watch) = &mut self.watch {
                     watch.see(&record, network);
@@ -175,7 +174,10 @@ impl<'a, F: Real> Session<'a, F> {
                 accuracy: self.position.sums.accuracy(),
             });
             let steps = self.work.optimizer.steps();
-            if self.checkpointer.as_ref().is_some_and(|checkpointer| checkpointer.is_due_after_step(steps)) {
+            let due = self.checkpointer.as_ref();
+            let due = due.is_some_and(|checkpointer| checkpointer.is_due_after_step(steps));
+            // At once when interrupted: who waits for the validation may lose patience.
+            if due || flow.is_break() {
                 self.work.check_finite(network, training, place)?;
                 self.save(network)?;
             }
