@@ -147,20 +147,15 @@ impl<F: Real> Classifier<F> {
         let [.., LayerSpec::Dense { .. }, LayerSpec::Softmax { .. }] = self.architecture().layers[..] else {
             return Err(Error::LastLayers { expected: "a dense layer and softmax" });
         };
-        let Samples { rows, targets } = samples;
         let network = self.network();
-        targets.targets.check(network.outputs())?;
-        if targets.len() != rows.len() {
-            return Err(Error::RowCount { place: "targets", expected: rows.len(), found: targets.len() });
-        }
-        let labels: Vec<usize> = (0..targets.len()).map(|row| targets.targets.class(row)).collect();
+        let labels = samples.true_classes(network.outputs())?;
         let layers = network.layers().len() - 1;
-        let mut logits = Array2::zeros((rows.len(), network.outputs()));
-        network.for_each_chunk(layers, &self.scaling().of(rows), |first, outputs| {
+        let mut logits = Array2::zeros((labels.len(), network.outputs()));
+        network.for_each_chunk(layers, &self.scaling().of(samples.rows), |first, outputs| {
             let range = Slice::from(first..first + outputs.nrows());
             logits.slice_axis_mut(Axis(0), range).assign(&outputs);
         })?;
-        let temperature = Temperature::fit(logits.view(), &labels, targets.weights)?;
+        let temperature = Temperature::fit(logits.view(), &labels, samples.targets.weights)?;
         let last_dense = network.parameter_range(layers - 1);
         let divisor = F::of(temperature.value());
         let parameters = &mut self.network_mut().parameters_mut()[last_dense];

@@ -137,14 +137,9 @@ impl<F: Real> Classifier<F> {
     /// # Ok::<(), chainrule_core::Error>(())
     /// ```
     pub fn report(&self, samples: Samples<F>) -> Result<ClassificationReport, Error> {
-        let Samples { rows, targets } = samples;
-        targets.targets.check(self.network().outputs())?;
-        if targets.len() != rows.len() {
-            return Err(Error::RowCount { place: "targets", expected: rows.len(), found: targets.len() });
-        }
-        let labels: Vec<usize> = (0..targets.len()).map(|row| targets.targets.class(row)).collect();
-        let probabilities = self.predict_proba(rows)?;
-        let predictions = Predictions::new(&labels, probabilities.view(), targets.weights)?;
+        let labels = samples.true_classes(self.network().outputs())?;
+        let probabilities = self.predict_proba(samples.rows)?;
+        let predictions = Predictions::new(&labels, probabilities.view(), samples.targets.weights)?;
         ClassificationReport::new(&predictions, self.class_names())
     }
 }

@@ -23,6 +23,16 @@ impl<'a, F: Real> Samples<'a, F> {
         Samples { rows, targets: targets.into().reborrow() }
     }
 
+    /// The true class of each row: its label, or the most probable one of a soft target.
+    pub(crate) fn true_classes(&self, classes: usize) -> Result<Vec<usize>, Error> {
+        let Samples { rows, targets } = *self;
+        targets.targets.check(classes)?;
+        if targets.len() != rows.len() {
+            return Err(Error::RowCount { place: "targets", expected: rows.len(), found: targets.len() });
+        }
+        Ok((0..targets.len()).map(|row| targets.targets.class(row)).collect())
+    }
+
     /// The same targets for other inputs.
     pub(crate) fn with_rows<'b>(self, rows: &'b dyn Rows<F>) -> Samples<'b, F>
     where
