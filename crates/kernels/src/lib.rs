@@ -64,6 +64,7 @@ mod few_classes;
 mod fill_rows;
 mod focal;
 mod focal_term;
+mod jacobian_by_rows;
 mod lanes;
 mod lanes_ln_1p;
 mod layer_norm;

@@ -1,11 +1,12 @@
 use crate::compile_once::compile_once;
-use crate::lanes::{Kernel, Lanes, dispatch};
-use crate::rows::{assert_same_shape, row};
+use crate::jacobian_by_rows::ByRows;
+use crate::lanes::dispatch;
+use crate::rows::{assert_same_shape, row, row_mut};
 use crate::scratch::with_scratch;
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
 /// The Jacobian of softmax for one sample, J\[i, j\] = ∂sᵢ/∂xⱼ = sᵢ (δᵢⱼ - sⱼ), that is diag(s) - s sᵀ.
 ///
@@ -52,10 +53,12 @@ fn jacobian_entry<F: Real>(s_i: F, s_j: F, diagonal: bool) -> F {
 pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     assert_same_shapes("softmax_backward_stored_jacobian", &s, &dy, &dx);
     compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
-        for_each_sample(s, dy, dx, |s, dy, dx| {
-            with_scratch(s.len() * s.len(), |jacobian| {
-                fill_jacobian(s, jacobian);
-                multiply(jacobian, dy, dx);
+        for_each_task(s, dy, dx, |s, dy, mut dx| {
+            with_scratch(s.ncols() * s.ncols(), |jacobian| {
+                for i in 0..s.nrows() {
+                    fill_jacobian(row(&s, i), jacobian);
+                    multiply(jacobian, row(&dy, i), row_mut(&mut dx, i));
+                }
             });
         });
     });
@@ -91,7 +94,8 @@ fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
 /// Of [`softmax`](crate::softmax()), by the Jacobian row by row: each row of diag(s) - s sᵀ is formed and multiplied with
 /// dy at once, dxᵢ ← Σⱼ sᵢ (δᵢⱼ - sⱼ) dyⱼ. Shapes: all (rows, classes). Parallel over the rows.
 ///
-/// O(classes²) a row as well, but without the matrix.
+/// O(classes²) a row as well, but without the matrix. As that is symmetric, where classes are many an entry above the diagonal is
+/// formed once, and multiplied with dyⱼ for dxᵢ and with dyᵢ for dxⱼ.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -99,74 +103,28 @@ fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
 pub fn softmax_backward_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     assert_same_shapes("softmax_backward_jacobian", &s, &dy, &dx);
     compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
-        for_each_sample(s, dy, dx, |s, dy, dx| dispatch(ByRows { s, dy, dx }));
+        for_each_task(s, dy, dx, |s, dy, dx| {
+            // Of up to 16 numbers in lanes.
+            let padded = s.ncols().next_multiple_of(16);
+            with_scratch(4 * padded, |scratch| dispatch(ByRows { s, dy, dx, scratch, padded }));
+        });
     });
-}
-
-struct ByRows<'a, F> {
-    s: &'a [F],
-    dy: &'a [F],
-    dx: &'a mut [F],
-}
-
-/// Rows of the Jacobian that are formed side by side, for each needs the same s and dy, and waits for its own sum.
-const ROWS: usize = 8;
-
-/// Registers of one row that are summed before the sum is added to others, so that no sum is long.
-const PART: usize = 16;
-
-impl<F: Real> Kernel<F> for ByRows<'_, F> {
-    #[inline(always)]
-    fn run<L: Lanes<F>>(self) {
-        let (s, dy, zero) = (self.s, self.dy, L::splat(F::zero()));
-        for (block, dx) in self.dx.chunks_mut(ROWS).enumerate() {
-            let first = block * ROWS;
-            let mut s_i = [zero; ROWS];
-            for i in 0..dx.len() {
-                s_i[i] = L::splat(s[first + i]);
-            }
-            let mut sums = [zero; ROWS];
-            for (s, dy) in s.chunks(PART * L::WIDTH).zip(dy.chunks(PART * L::WIDTH)) {
-                let mut part = [zero; ROWS];
-                let (s, dy) = (s.chunks_exact(L::WIDTH), dy.chunks_exact(L::WIDTH));
-                let rest = (s.remainder(), dy.remainder());
-                for (s, dy) in s.zip(dy) {
-                    let (s, dy) = (L::load(s), L::load(dy));
-                    for i in 0..ROWS {
-                        part[i] = (s_i[i] * s).mul_add(dy, part[i]);
-                    }
-                }
-                if !rest.0.is_empty() {
-                    let (s, dy) = (L::load_part(rest.0, F::zero()), L::load_part(rest.1, F::zero()));
-                    for i in 0..ROWS {
-                        part[i] = (s_i[i] * s).mul_add(dy, part[i]);
-                    }
-                }
-                for i in 0..ROWS {
-                    sums[i] = sums[i] + part[i];
-                }
-            }
-            // δᵢⱼ was 0 in the sum, and its sign the other one; its one term, sᵢ dyᵢ, follows.
-            for (i, dx) in dx.iter_mut().enumerate() {
-                *dx = s[first + i] * dy[first + i] - sums[i].sum();
-            }
-        }
-    }
 }
 
 /// Work of one task at least, in entries of Jacobians: below it, waking a thread costs more than it brings.
 const ENTRIES_PER_TASK: usize = 1 << 15;
 
-fn for_each_sample<F: Real>(
+fn for_each_task<F: Real>(
     s: ArrayView2<F>,
     dy: ArrayView2<F>,
     mut dx: ArrayViewMut2<F>,
-    backward: impl Fn(&[F], &[F], &mut [F]) + Sync,
+    backward: impl Fn(ArrayView2<F>, ArrayView2<F>, ArrayViewMut2<F>) + Sync,
 ) {
-    let rows_per_task = ENTRIES_PER_TASK / s.ncols().pow(2).max(1);
-    dx.outer_iter_mut().into_par_iter().enumerate().with_min_len(rows_per_task.max(1)).for_each(|(i, dx)| {
-        backward(row(&s, i), row(&dy, i), dx.into_slice().expect("a matrix with contiguous rows"));
-    });
+    let rows_per_task = (ENTRIES_PER_TASK / s.ncols().pow(2).max(1)).max(1);
+    let tasks = dx.axis_chunks_iter_mut(Axis(0), rows_per_task).into_par_iter();
+    let inputs = s.axis_chunks_iter(Axis(0), rows_per_task).into_par_iter();
+    let inputs = inputs.zip(dy.axis_chunks_iter(Axis(0), rows_per_task));
+    tasks.zip(inputs).for_each(|(dx, (s, dy))| backward(s, dy, dx));
 }
 
 #[track_caller]
