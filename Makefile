@@ -3,12 +3,14 @@
 # make check   format and lints only
 # make bench   the criterion benchmarks
 # make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
+# make interop files for onnxruntime, PyTorch and scikit-learn and from them, with the real packages (PyTorch where it is installed)
+# make accuracy test accuracy beside scikit-learn on four data sets; some minutes
 # make scaling time and memory against batch, width, layers, classes and samples
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
 
-.PHONY: demo test check bench compare scaling openblas
+.PHONY: demo test check interop report-in-browser bench compare accuracy scaling openblas
 
 demo: openblas
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -45,11 +47,25 @@ check: openblas
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
+interop: openblas
+	@sh scripts/interop.sh
+	$(CARGO) test --locked --test interop -- --ignored --nocapture
+
+# The report in a real browser.
+report-in-browser: openblas
+	@sh scripts/chromium.sh
+	$(CARGO) test --quiet --locked --package chainrule-cli --test report -- --ignored
+
 bench: openblas
 	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)
+
+accuracy: openblas
+	@sh scripts/interop.sh
+	$(CARGO) build --release --locked --package chainrule-cli
+	$${CARGO_TARGET_DIR:-target}/interop/bin/python benches/peers/accuracy.py --program $${CARGO_TARGET_DIR:-target}/release/chainrule $(ACCURACY_ARGS)
 
 scaling: openblas
 	$(CARGO) bench --locked --bench scaling

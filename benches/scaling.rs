@@ -5,6 +5,7 @@
 
 use chainrule::core::{Purpose, Random, Real};
 use chainrule::data::Description;
+use chainrule::models::Progress;
 use chainrule::prelude::*;
 use std::fs;
 use std::ops::ControlFlow;
@@ -64,8 +65,8 @@ impl Case {
         let rows = data.scaling().of(data);
         let training = Training { epochs: 10_000, batch_size: self.batch, ..Training::default() };
         let (start, mut seconds) = (Instant::now(), Vec::new());
-        network.fit_with(Samples::new(&rows, data.targets()), None, &training, &mut |news| {
-            let chainrule::models::Progress::Epoch(epoch) = news else { return ControlFlow::Continue(()) };
+        network.fit_with(Samples::new(&rows, data.targets()), None, &training, &mut |news: Progress| {
+            let Progress::Epoch(epoch) = news else { return ControlFlow::Continue(()) };
             seconds.push(epoch.seconds);
             let enough = seconds.len() > 3 && start.elapsed() > Duration::from_millis(600);
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

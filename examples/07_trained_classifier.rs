@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let training = Training { epochs: 40, batch_size: 32, optimizer, ..Training::default() };
     let samples = Samples::new(&train, train.targets());
     let held_back = Samples::new(&test, test.targets());
-    classifier.fit_with(samples, Some(held_back), &training, &mut |progress| {
+    classifier.fit_with(samples, Some(held_back), &training, &mut |progress: Progress| {
         if let Progress::Epoch(record) = progress
             && record.epoch % 10 == 0
         {

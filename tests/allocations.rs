@@ -1,8 +1,12 @@
 //! Training allocates when a tape is made and not after, prediction when a scratch is made. Alone in its process, as the
 //! counting allocator sees everything.
 
-use chainrule::models::Batch;
+#![allow(clippy::unwrap_used)]
+
+use chainrule::models::{Batch, Checkpoints, Every, Progress};
 use chainrule::prelude::*;
+use ndarray::Axis;
+use std::ops::ControlFlow;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -48,4 +52,51 @@ fn steps_and_predictions_allocate_nothing() {
             }
         });
     }
+    predictor_allocates_nothing(&data);
+    steps_of_fit_allocate_nothing(&data);
+}
+
+/// One row at a time and many, with inputs scaled on the way.
+fn predictor_allocates_nothing(data: &DataSet) {
+    let builder = Classifier::<f32>::builder(64, 10).hidden(&[40]);
+    let predictor = builder.scaling(data.scaling()).build().unwrap().predictor();
+    let mut scratch = predictor.scratch();
+    let x = ndarray::Array2::from_elem((150, 64), 3.0);
+    let mut out = ndarray::Array2::zeros((150, 10));
+    let mut run = || {
+        allocations(|| {
+            predictor.predict_proba_into(x.view(), &mut scratch, out.view_mut()).unwrap();
+            for (row, out) in x.axis_chunks_iter(Axis(0), 1).zip(out.axis_chunks_iter_mut(Axis(0), 1)) {
+                predictor.predict_proba_into(row, &mut scratch, out).unwrap();
+            }
+        })
+    };
+    let runs: Vec<u64> = (0..4).map(|_| run()).collect();
+    assert_eq!(runs[1..], [0; 3], "{runs:?}");
+}
+
+/// The loop of `fit`, with checkpoints that are not due; writing one allocates.
+fn steps_of_fit_allocate_nothing(data: &DataSet) {
+    let directory = tempfile::tempdir().unwrap();
+    let batches = data.labels().len().div_ceil(64);
+    // Blocks that are allocated between the first and the last step of each epoch.
+    let run = |epochs, every| {
+        let checkpoints = Some(Checkpoints { path: directory.path().join("checkpoint"), every });
+        let training = Training { epochs, batch_size: 64, threads: 2, checkpoints, ..Training::default() };
+        let mut network = Network::<f32>::builder(64).dense(40).relu().dense(10).softmax().build().unwrap();
+        let mut blocks = Vec::with_capacity(epochs * batches);
+        let mut count = |news: Progress| {
+            if let Progress::Batch(_) = news {
+                blocks.push(dhat::HeapStats::get().total_blocks);
+            }
+            ControlFlow::Continue(())
+        };
+        network.fit_with(Samples::new(data, data.targets()), None, &training, &mut count).unwrap();
+        Vec::from_iter(blocks.chunks(batches).map(|blocks| blocks[batches - 1] - blocks[0]))
+    };
+    // As above, some epochs to warm up. On a busy machine a queue of the pool may still grow now and then; the loop would allocate
+    // in each step.
+    let epochs = run(20, Every::Epochs(100));
+    assert!(epochs[10..].iter().filter(|&&blocks| blocks == 0).count() > 5, "{epochs:?}");
+    assert!(run(1, Every::Steps(3))[0] > 0);
 }

@@ -396,17 +396,21 @@ fn categorical_model_with_dropout_on_spiral_data() {
     };
     let validation = Samples::new(&validation, validation.targets());
     let (mut steps, mut epochs) = (0, 0);
-    let history =
-        model.fit_with(Samples::new(&train, train.targets()), Some(validation), &training, &mut |news| {
+    let history = model.fit_with(
+        Samples::new(&train, train.targets()),
+        Some(validation),
+        &training,
+        &mut |news: Progress| {
             match news {
-                Progress::Batch { batches, .. } => {
-                    assert_eq!(batches, 30);
+                Progress::Batch(record) => {
+                    assert_eq!(record.batches, 30);
                     steps += 1;
                 }
                 _ => epochs += 1,
             }
             ControlFlow::Continue(())
-        });
+        },
+    );
     let last = *history.unwrap().epochs.last().unwrap();
     assert_eq!((steps, epochs), (60 * 30, 60));
     assert!(model.network().penalty() > 0.0);
@@ -485,11 +489,11 @@ fn regression_model_on_sine_data() {
 fn image_model_with_scaling_and_batches() {
     let book = Scaling::new(127.5, 1.0 / 127.5).unwrap();
     for pixel in [0.0, 1.0, 200.0, 255.0] {
-        assert_close(book.apply(pixel), (pixel - 127.5) / 127.5);
+        assert_close(book.apply(0, pixel), (pixel - 127.5) / 127.5);
     }
     let (train, test) = chainrule::data::digits().split(0.2, 0).unwrap();
     let builder = Classifier::<f32>::builder(train.width(), 10).hidden(&[64, 64]);
-    let mut model = builder.scaling(Scaling::new(8.0, 1.0 / 8.0).unwrap()).build().unwrap();
+    let mut model = builder.scaling(&Scaling::new(8.0, 1.0 / 8.0).unwrap()).build().unwrap();
     let training = Training {
         optimizer: Arc::new(Adam { learning_rate: 0.005, epsilon: 1e-7, ..Adam::default() }),
         schedule: Schedule::InverseTime { decay: 1e-3 },

@@ -33,11 +33,13 @@ pub use chainrule_models as models;
 
 /// What most programs need.
 pub mod prelude {
-    pub use chainrule_core::{Activation, Error, Layer, Loss, Optimizer, Penalty, Rows, Scaling, Targets};
+    pub use chainrule_core::{
+        Activation, Error, Layer, Loss, Optimizer, Penalty, Preprocessor, Rows, Scaling, Targets,
+    };
     pub use chainrule_data::DataSet;
     pub use chainrule_models::{
         Accuracy, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, Clipping, Dense,
-        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Relu, Samples, Schedule, Sgd,
-        Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
+        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Predictor, Relu, Samples,
+        Schedule, Sgd, Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
     };
 }

@@ -14,21 +14,21 @@ pub(crate) struct OutputDirectory {
 }
 
 impl OutputDirectory {
-    /// Makes the directory if it is missing, and makes sure that each of `files` can be written into it: to be called
-    /// before the work that the files will hold.
-    pub(crate) fn prepare(path: &Path, files: &[&str]) -> Result<Self> {
+    /// Makes the directory that `option` names if it is missing, and makes sure that each of `files` can be written into it:
+    /// to be called before the work that the files will hold.
+    pub(crate) fn prepare(option: &str, path: &Path, files: &[&str]) -> Result<Self> {
         if path.exists() && !path.is_dir() {
-            bail!("--out {}: it is a file; name a directory", path.display());
+            bail!("{option} {}: it is a file; name a directory", path.display());
         }
         let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
         let directory =
             OutputDirectory { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
-        fs::create_dir_all(path)
-            .and_then(|()| temporary_file(path))
-            .with_context(|| format!("--out {}: name a directory that can be written to", path.display()))?;
+        fs::create_dir_all(path).and_then(|()| temporary_file(path)).with_context(|| {
+            format!("{option} {}: name a directory that can be written to", path.display())
+        })?;
         match files.iter().map(|file| directory.file(file)).find(|file| file.is_dir()) {
             Some(file) => {
-                bail!("{}: it is a directory where a file belongs; name another --out", file.display())
+                bail!("{}: it is a directory where a file belongs; name another {option}", file.display())
             }
             None => Ok(directory),
         }

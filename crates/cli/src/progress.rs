@@ -1,10 +1,10 @@
-//! The bar that runs through each epoch.
+//! What a training shows while it runs.
 
-use chainrule_models::Progress;
+use chainrule_models::{BatchRecord, EpochRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 
-/// A bar on standard error; invisible where that is no terminal.
+/// A bar for each epoch on standard error, invisible where that is no terminal, and a line on standard output when it is over.
 pub(crate) struct EpochBar {
     bar: ProgressBar,
     quiet: bool,
@@ -13,29 +13,29 @@ pub(crate) struct EpochBar {
 impl EpochBar {
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}");
+        let style =
+            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         EpochBar { bar, quiet }
     }
 
-    /// Moves the bar, and prints a line for an epoch that is over.
-    pub(crate) fn show(&self, news: Progress) -> io::Result<()> {
-        match news {
-            Progress::Batch { epoch, epochs, batch, batches, loss, accuracy } => {
-                if !self.bar.is_hidden() {
-                    if batch == 1 {
-                        self.bar.set_length(batches as u64);
-                        self.bar.set_prefix(format!("epoch {epoch}/{epochs}"));
-                        self.bar.reset();
-                    }
-                    self.bar.set_position(batch as u64);
-                    self.bar.set_message(format!("loss {loss:.4}  accuracy {accuracy:.4}"));
-                }
-                Ok(())
-            }
-            Progress::Epoch(record) if !self.quiet => self.bar.suspend(|| writeln!(io::stdout(), "{record}")),
-            _ => Ok(()),
+    /// A step was taken.
+    pub(crate) fn batch(&self, record: &BatchRecord) {
+        if self.bar.is_hidden() {
+            return;
         }
+        if record.batch == 1 {
+            self.bar.set_length(record.batches as u64);
+            self.bar.set_prefix(format!("epoch {}/{}", record.epoch, record.epochs));
+            self.bar.reset();
+        }
+        self.bar.set_position(record.batch as u64);
+        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}", record.loss, record.accuracy));
+    }
+
+    /// An epoch is over.
+    pub(crate) fn epoch(&self, record: &EpochRecord) -> io::Result<()> {
+        if self.quiet { Ok(()) } else { self.bar.suspend(|| writeln!(io::stdout(), "{record}")) }
     }
 
     /// Takes the bar off the screen.

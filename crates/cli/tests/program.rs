@@ -2,77 +2,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod place;
+
+use place::{MODEL, Place, with_model};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use tempfile::TempDir;
-
-/// An empty directory in which the program runs.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Place(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
-        fs::write(self.path(name), contents).unwrap();
-    }
-
-    fn names(&self, directory: &str) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(self.path(directory))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-        command.current_dir(self.0.path()).args(arguments.split_whitespace()).output().unwrap()
-    }
-
-    /// What a successful run prints.
-    #[track_caller]
-    fn ok(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(0), "{arguments}: {out}{err}");
-        out
-    }
-
-    #[track_caller]
-    fn json(&self, arguments: &str) -> Value {
-        serde_json::from_str(&self.ok(arguments)).unwrap()
-    }
-
-    fn metrics(&self, directory: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.path(directory).join("metrics.json")).unwrap()).unwrap()
-    }
-}
-
-/// A place with a small model of the digits in `model/`.
-fn with_model() -> Place {
-    let place = Place::new();
-    place.ok("train --hidden 16 --epochs 2 --quiet --out model");
-    place
-}
-
-const MODEL: &str = "model/model.safetensors";
+use std::process::Command;
 
 #[test]
-fn train_writes_four_whole_files() {
+fn train_writes_whole_files() {
     let place = Place::new();
     let out = place.ok("train --hidden 64 --epochs 3 --batch 16 --seed 5 --threads 2 --out a/b");
     assert_eq!(out.lines().filter(|line| line.starts_with("epoch ")).count(), 3, "{out}");
     assert!(out.contains("test accuracy") && out.contains("curves.svg"), "{out}");
-    assert_eq!(place.names("a/b"), ["curves.svg", "history.csv", "metrics.json", "model.safetensors"]);
+    assert_eq!(
+        place.names("a/b"),
+        ["config.toml", "curves.svg", "history.csv", "metrics.json", "model.safetensors"]
+    );
 
     let metrics = place.metrics("a/b");
     assert!(metrics["test_accuracy"].as_f64().unwrap() > 0.8, "{metrics}");
@@ -87,7 +33,10 @@ fn train_writes_four_whole_files() {
 
     let history = fs::read_to_string(place.path("a/b/history.csv")).unwrap();
     let mut lines = history.lines();
-    assert_eq!(lines.next(), Some("epoch,loss,accuracy,test_loss,test_accuracy,seconds"));
+    assert_eq!(
+        lines.next(),
+        Some("epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds")
+    );
     assert_eq!(lines.count(), 3);
     let curves = fs::read_to_string(place.path("a/b/curves.svg")).unwrap();
     assert!(curves.starts_with("<svg") && curves.trim_end().ends_with("</svg>"));
@@ -110,17 +59,17 @@ fn the_defaults_do_well_on_digits() {
     let metrics = place.metrics("chainrule-out");
     assert!(metrics["test_accuracy"].as_f64().unwrap() >= 0.965, "{metrics}");
     let settings = [
-        ("data", Value::from("digits")),
-        ("hidden", Value::from([256, 128].as_slice())),
-        ("optimizer", Value::from("adam")),
-        ("learning_rate", Value::from(0.001)),
-        ("seed", Value::from(1)),
-        ("gradient", Value::from("fused")),
-        ("version", Value::from(env!("CARGO_PKG_VERSION"))),
+        ("data", "data", Value::from("digits")),
+        ("network", "hidden", Value::from([256, 128].as_slice())),
+        ("training", "optimizer", Value::from("adam")),
+        ("training", "learning-rate", Value::from(0.001)),
+        ("training", "seed", Value::from(1)),
+        ("network", "gradient", Value::from("fused")),
     ];
-    for (key, value) in settings {
-        assert_eq!(metrics[key], value, "{key}");
+    for (section, key, value) in settings {
+        assert_eq!(metrics["settings"][section][key], value, "{key}");
     }
+    assert_eq!(metrics["version"], env!("CARGO_PKG_VERSION"));
 }
 
 /// An IDX file of bytes.
@@ -153,7 +102,7 @@ fn fashion_mnist_comes_from_files() {
         last.split_whitespace().collect::<Vec<_>>(),
         "Ankle boot 0 0 0 0 0 0 0 0 0 2".split(' ').collect::<Vec<_>>()
     );
-    let lengths: Vec<usize> = evaluation.lines().skip(4).map(|line| line.chars().count()).collect();
+    let lengths: Vec<usize> = evaluation.lines().rev().take(11).map(|line| line.chars().count()).collect();
     assert!(lengths.len() == 11 && lengths.iter().all(|&length| length == lengths[0]), "{evaluation}");
 }
 
@@ -359,7 +308,18 @@ fn mistakes_are_one_line_and_exit_code_two() {
             &["learning rate"],
         ),
         ("train --threads 1000000".into(), &["--threads"]),
-        ("train --data cats".into(), &["cats", "fashion-mnist"]),
+        ("train --data cats".into(), &["cats", "fashion-mnist", "file"]),
+        ("train --data cats.csv".into(), &["cats.csv"]),
+        ("train --test-data narrow.csv".into(), &["--test-data"]),
+        ("train --image 8x9".into(), &["--image 8x9", "64"]),
+        ("train --optimizer sgd --weight-decay 0.1".into(), &["--weight-decay"]),
+        ("train --delimiter ::".into(), &["--delimiter", "semicolon"]),
+        ("train --test-fraction 1".into(), &["--test-fraction"]),
+        ("train --config none.toml".into(), &["none.toml"]),
+        ("train --config text".into(), &["text", "line 1"]),
+        ("export --model model/model.safetensors --out model.xyz".into(), &["model.xyz", "--format"]),
+        ("completions".into(), &["SHELL"]),
+        ("completions --man text".into(), &["--man text"]),
         (
             "train --data fashion-mnist --data-dir nowhere --out o".into(),
             &["nowhere", "dataset-fashion-mnist"],
@@ -438,7 +398,7 @@ fn training_outlives_the_reader_of_its_lines() {
     let script = format!("'{program}' train --hidden 8 --epochs 20 --out m | true");
     let output = Command::new("sh").current_dir(place.0.path()).args(["-c", &script]).output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(place.names("m").len(), 4);
+    assert_eq!(place.names("m").len(), 5);
 }
 
 /// Linux's `/dev/full` takes nothing.
@@ -492,7 +452,9 @@ fn a_model_file_cut_anywhere_is_refused() {
 fn help_shows_examples() {
     let place = Place::new();
     assert_eq!(place.ok("--version").trim(), concat!("chainrule ", env!("CARGO_PKG_VERSION")));
-    for command in ["train", "evaluate", "predict", "inspect", "gradients", "doctor"] {
+    for command in
+        ["train", "evaluate", "predict", "report", "inspect", "export", "gradients", "doctor", "completions"]
+    {
         let help = place.ok(&format!("{command} --help"));
         assert!(help.contains("Examples:") && help.contains(&format!("chainrule {command}")), "{help}");
     }

@@ -75,6 +75,26 @@ pub enum Error {
         sum: f64,
     },
 
+    /// A predicted probability is not between 0 and 1.
+    #[error("probabilities: row {row} gives class {class} the probability {value}, expected 0 to 1")]
+    PredictedProbability {
+        /// Row of the entry.
+        row: usize,
+        /// Column of the entry.
+        class: usize,
+        /// The value found.
+        value: f64,
+    },
+
+    /// The predicted probabilities of a row do not sum to 1.
+    #[error("probabilities: row {row} sums to {sum}, expected 1")]
+    PredictedDistribution {
+        /// The row.
+        row: usize,
+        /// The sum found.
+        sum: f64,
+    },
+
     /// Targets are of a kind that the loss cannot compare outputs with.
     #[error("targets: expected {expected}, found {found}")]
     TargetKind {
@@ -129,6 +149,28 @@ pub enum Error {
         class: usize,
         /// The weight found.
         value: f64,
+    },
+
+    /// Class weights were asked for, but the loss takes none.
+    #[error(
+        "class weights: the loss is {loss}, expected one that takes them, such as categorical cross-entropy"
+    )]
+    ClassWeightsUnsupported {
+        /// Name of the loss.
+        loss: &'static str,
+    },
+
+    /// Balanced class weights were asked for where rows come in portions.
+    #[error(
+        "class weights: expected given ones, as rows come in portions, found balanced, which wants all rows at once"
+    )]
+    BalancedPortions,
+
+    /// Something watches validation rows, and there are none.
+    #[error("{place}: there are no validation rows, expected some to watch")]
+    NoValidation {
+        /// What watches them, for example `"early stopping"`.
+        place: &'static str,
     },
 
     /// The label that is to be ignored is that of a class.
@@ -218,6 +260,13 @@ pub enum Error {
         name: &'static str,
     },
 
+    /// A classifier does not end in the layers that are needed.
+    #[error("network: expected the last layers to be {expected}")]
+    LastLayers {
+        /// The layers, in words.
+        expected: &'static str,
+    },
+
     /// A classifier was given another number of class names than it has classes.
     #[error("class names: expected {expected}, one for each class, found {found}")]
     ClassNames {
@@ -262,15 +311,39 @@ pub enum Error {
 
     /// Training left the finite numbers.
     #[error(
-        "training: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number; try a smaller learning rate"
+        "training: in epoch {epoch}, batch {batch}, the {what} of layer {layer} ({name}) came to {value}, expected finite \
+         numbers; try a smaller learning rate, a bound on the gradient (clipping), or inputs scaled to about -1 to 1"
     )]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,
         /// Batch within the epoch, from 1.
         batch: usize,
-        /// The loss found.
-        loss: f64,
+        /// Position of the first layer that is not finite, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// `"outputs"`, `"output gradients"`, `"parameters"`, or `"loss"`, which is then that of the last layer.
+        what: &'static str,
+        /// The first number that is not finite.
+        value: f64,
+    },
+
+    /// A checkpoint could not be written or read: a `ModelFileError` of chainrule-models, which says which file, and why.
+    #[error(transparent)]
+    Checkpoint(Box<dyn std::error::Error + Send + Sync>),
+
+    /// A checkpoint is of another training than the one that should go on from it.
+    #[error("{path}: {setting}: expected {expected}, as in the training of this checkpoint, found {found}", path = path.display())]
+    OtherTraining {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What differs, for example `"batch_size"`.
+        setting: String,
+        /// What it was.
+        expected: String,
+        /// What it is now.
+        found: String,
     },
 
     /// The operating system gave no threads.

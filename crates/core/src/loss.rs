@@ -1,6 +1,7 @@
 use crate::{Error, Real, Targets, WeightedTargets};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// An activation at the end of a network that has a joint, cheaper and more exact gradient with its usual loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,12 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
         let _ = (targets, row);
         1.0
+    }
+
+    /// The same loss with these class weights, where it takes any.
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        let _ = weights;
+        None
     }
 
     /// What the sum of a batch's losses, and of their gradients, is divided by: the sum of the rows' weights, so that the

@@ -33,6 +33,9 @@ pub trait Optimizer<F: Real>: Debug + Send + Sync {
     /// The field's name for it, in lower case.
     fn name(&self) -> &'static str;
 
+    /// η, before any schedule.
+    fn learning_rate(&self) -> f64;
+
     /// How many moments it keeps per parameter: 0 for plain gradient descent, 2 for Adam; at most [`MAX_MOMENTS`].
     fn moments(&self) -> usize;
 
@@ -50,6 +53,10 @@ pub trait Optimizer<F: Real>: Debug + Send + Sync {
 impl<F: Real, O: Optimizer<F> + ?Sized> Optimizer<F> for Arc<O> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
     }
 
     fn moments(&self) -> usize {

@@ -1,40 +1,52 @@
 use crate::{Error, Real, Rows};
 use ndarray::ArrayViewMut2;
 
-/// How raw inputs become what a network sees: x ↦ (x - shift) · factor, the same for every column.
+/// How raw inputs become what a network sees: x ↦ (x - shift) · factor, the same for every column or each column its own.
+///
+/// A [`Preprocessor`](crate::Preprocessor) finds it from training rows.
 ///
 /// ```
 /// use chainrule_core::Scaling;
 /// let pixels = Scaling::from_range(0.0, 255.0)?;
-/// assert_eq!(pixels.apply(255.0_f32), 1.0);
+/// assert_eq!(pixels.apply(7, 255.0_f32), 1.0);
+///
+/// let columns = Scaling::per_column(vec![(0.0, 2.0), (10.0, 0.5)])?;
+/// assert_eq!(columns.apply(1, 14.0), 2.0);
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scaling {
-    shift: f64,
-    factor: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling(Columns);
+
+/// (shift, factor)
+#[derive(Clone, Debug, PartialEq)]
+enum Columns {
+    All(f64, f64),
+    Each(Vec<(f64, f64)>),
 }
 
 impl Scaling {
     /// Inputs as they are.
-    pub const IDENTITY: Scaling = Scaling { shift: 0.0, factor: 1.0 };
+    pub const IDENTITY: Scaling = Scaling(Columns::All(0.0, 1.0));
 
-    /// (x - shift) · factor
+    /// (x - shift) · factor in every column.
     ///
     /// # Errors
     /// [`Error::Setting`] unless both are finite and the factor is not 0.
     pub fn new(shift: f64, factor: f64) -> Result<Self, Error> {
-        if !shift.is_finite() {
-            return Err(Error::Setting { name: "scaling shift", expected: "a finite number", value: shift });
-        }
-        if !factor.is_finite() || factor == 0.0 {
-            let expected = "a finite number other than 0";
-            return Err(Error::Setting { name: "scaling factor", expected, value: factor });
-        }
-        Ok(Scaling { shift, factor })
+        check(shift, factor)?;
+        Ok(Scaling(Columns::All(shift, factor)))
     }
 
-    /// The scaling that takes `low` to 0 and `high` to 1.
+    /// For each column its shift and its factor.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless all are finite and no factor is 0.
+    pub fn per_column(columns: Vec<(f64, f64)>) -> Result<Self, Error> {
+        columns.iter().try_for_each(|&(shift, factor)| check(shift, factor))?;
+        Ok(Scaling(Columns::Each(columns)))
+    }
+
+    /// The scaling that takes `low` to 0 and `high` to 1 in every column.
     ///
     /// # Errors
     /// [`Error::Setting`] unless both are finite and differ.
@@ -42,32 +54,86 @@ impl Scaling {
         Self::new(low, 1.0 / (high - low))
     }
 
-    /// What is subtracted.
-    pub fn shift(&self) -> f64 {
-        self.shift
+    /// Number of columns, if each has its own shift and factor.
+    pub fn columns(&self) -> Option<usize> {
+        match &self.0 {
+            Columns::All(..) => None,
+            Columns::Each(columns) => Some(columns.len()),
+        }
     }
 
-    /// What the difference is multiplied by.
-    pub fn factor(&self) -> f64 {
-        self.factor
+    /// What is subtracted from a column, and what the difference is multiplied by.
+    ///
+    /// # Panics
+    /// If each column has its own and there is no such column.
+    pub fn column(&self, column: usize) -> (f64, f64) {
+        match &self.0 {
+            Columns::All(shift, factor) => (*shift, *factor),
+            Columns::Each(columns) => columns[column],
+        }
     }
 
-    /// One number, scaled.
+    /// One number of a column, scaled.
+    ///
+    /// # Panics
+    /// As [`Scaling::column`].
     #[inline]
-    pub fn apply<F: Real>(&self, x: F) -> F {
-        (x - F::of(self.shift)) * F::of(self.factor)
+    pub fn apply<F: Real>(&self, column: usize, x: F) -> F {
+        let (shift, factor) = self.column(column);
+        (x - F::of(shift)) * F::of(factor)
+    }
+
+    /// Scales a row in place.
+    ///
+    /// # Panics
+    /// If each column has its own shift and factor and the row has another number of them.
+    #[track_caller]
+    pub fn apply_to_row<F: Real>(&self, row: &mut [F]) {
+        match &self.0 {
+            Columns::All(shift, factor) => {
+                let (shift, factor) = (F::of(*shift), F::of(*factor));
+                row.iter_mut().for_each(|x| *x = (*x - shift) * factor);
+            }
+            Columns::Each(columns) => {
+                assert_eq!(row.len(), columns.len(), "columns of a row");
+                let pairs = row.iter_mut().zip(columns);
+                pairs.for_each(|(x, &(shift, factor))| *x = (*x - F::of(shift)) * F::of(factor));
+            }
+        }
+    }
+
+    /// Makes sure that it is for rows of `width` columns.
+    ///
+    /// # Errors
+    /// [`Error::Width`] if each column has its own shift and factor and there are not `width` of them.
+    pub fn check(&self, width: usize) -> Result<(), Error> {
+        match self.columns() {
+            Some(found) if found != width => Err(Error::Width { place: "scaling", expected: width, found }),
+            _ => Ok(()),
+        }
     }
 
     /// `rows`, scaled while they are gathered.
-    pub fn of<'a, F: Real>(&self, rows: &'a dyn Rows<F>) -> ScaledRows<'a, F> {
-        ScaledRows { rows, scaling: *self }
+    pub fn of<'a, F: Real>(&'a self, rows: &'a dyn Rows<F>) -> ScaledRows<'a, F> {
+        ScaledRows { rows, scaling: self }
     }
+}
+
+fn check(shift: f64, factor: f64) -> Result<(), Error> {
+    if !shift.is_finite() {
+        return Err(Error::Setting { name: "scaling shift", expected: "a finite number", value: shift });
+    }
+    if !factor.is_finite() || factor == 0.0 {
+        let expected = "a finite number other than 0";
+        return Err(Error::Setting { name: "scaling factor", expected, value: factor });
+    }
+    Ok(())
 }
 
 /// Rows with a [`Scaling`] applied on the way; made by [`Scaling::of`].
 pub struct ScaledRows<'a, F> {
     rows: &'a dyn Rows<F>,
-    scaling: Scaling,
+    scaling: &'a Scaling,
 }
 
 impl<F: Real> Rows<F> for ScaledRows<'_, F> {
@@ -80,10 +146,17 @@ impl<F: Real> Rows<F> for ScaledRows<'_, F> {
     }
 
     fn gather(&self, indices: &[usize], mut tile: ArrayViewMut2<F>) -> Result<(), Error> {
+        self.scaling.check(self.rows.width())?;
         self.rows.gather(indices, tile.view_mut())?;
-        if self.scaling != Scaling::IDENTITY {
-            let (shift, factor) = (F::of(self.scaling.shift), F::of(self.scaling.factor));
-            tile.mapv_inplace(|x| (x - shift) * factor);
+        if *self.scaling != Scaling::IDENTITY {
+            for mut row in tile.outer_iter_mut() {
+                match row.as_slice_mut() {
+                    Some(row) => self.scaling.apply_to_row(row),
+                    None => {
+                        row.indexed_iter_mut().for_each(|(column, x)| *x = self.scaling.apply(column, *x))
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -108,9 +181,28 @@ mod tests {
     }
 
     #[test]
+    fn each_column_has_its_own() {
+        let rows = array![[2.0, 4.0], [6.0, 8.0]];
+        let scaling = Scaling::per_column(vec![(1.0, 2.0), (4.0, -1.0)]).expect("finite numbers");
+        let mut tile = Array2::zeros((2, 2));
+        scaling.of(&rows).gather(&[1, 0], tile.view_mut()).expect("rows in range");
+        assert_eq!(tile, array![[10.0, -4.0], [2.0, 0.0]]);
+        // Columns of a tile may lie apart.
+        let mut turned = Array2::zeros((2, 2)).reversed_axes();
+        scaling.of(&rows).gather(&[1, 0], turned.view_mut()).expect("rows in range");
+        assert_eq!(turned, tile);
+        let narrow = Scaling::per_column(vec![(1.0, 2.0)]).expect("finite numbers");
+        let error = narrow.of(&rows).gather(&[0], Array2::zeros((1, 2)).view_mut()).unwrap_err();
+        assert_eq!(error.to_string(), "scaling: expected 2 columns, found 1");
+    }
+
+    #[test]
     fn refuses_what_cannot_be_undone() {
         for (low, high) in [(1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             assert!(matches!(Scaling::from_range(low, high), Err(Error::Setting { .. })), "{low} {high}");
+        }
+        for columns in [vec![(0.0, 1.0), (f64::NAN, 1.0)], vec![(0.0, 0.0)]] {
+            assert!(matches!(Scaling::per_column(columns), Err(Error::Setting { .. })));
         }
     }
 }

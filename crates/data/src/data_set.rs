@@ -1,4 +1,4 @@
-use crate::Error;
+use crate::{EncodedRows, Error};
 use chainrule_core::{Error as CoreError, Real, Rows, Scaling, Targets};
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, Axis};
 use std::fmt;
@@ -24,6 +24,8 @@ enum Inputs {
     Bytes(Vec<u8>),
     /// (rows, width)
     Numbers(Array2<f32>),
+    /// Made while they are gathered.
+    Encoded(EncodedRows),
 }
 
 /// Rows of inputs, each with the label of its class. It has at least one row, one column and one class, every label
@@ -95,6 +97,21 @@ impl DataSet {
         Ok(DataSet { description, inputs: Inputs::Numbers(numbers), width, labels })
     }
 
+    /// Inputs that an encoder makes on the way.
+    ///
+    /// # Errors
+    /// As [`DataSet::from_bytes`].
+    pub(crate) fn from_encoded(
+        description: Description,
+        rows: EncodedRows,
+        labels: Vec<usize>,
+    ) -> Result<Self, Error> {
+        let width = rows.width();
+        check_width(width)?;
+        check(&description, (rows.len(), width), &labels)?;
+        Ok(DataSet { description, inputs: Inputs::Encoded(rows), width, labels })
+    }
+
     /// Number of rows (samples).
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -131,8 +148,8 @@ impl DataSet {
     }
 
     /// How the raw inputs are best scaled for a network.
-    pub fn scaling(&self) -> Scaling {
-        self.description.scaling
+    pub fn scaling(&self) -> &Scaling {
+        &self.description.scaling
     }
 
     /// (rows, columns) of the image that a row of inputs is, row by row, if it is one.
@@ -161,6 +178,7 @@ impl DataSet {
                 Inputs::Bytes(rows.collect::<Vec<_>>().concat())
             }
             Inputs::Numbers(numbers) => Inputs::Numbers(numbers.select(Axis(0), indices)),
+            Inputs::Encoded(rows) => Inputs::Encoded(rows.select(indices)),
         };
         let labels = indices.iter().map(|&row| self.labels[row]).collect();
         Ok(DataSet { description: self.description.clone(), inputs, width: self.width, labels })
@@ -206,6 +224,7 @@ impl<F: Real> Rows<F> for DataSet {
                 Inputs::Numbers(numbers) => {
                     to.zip_mut_with(&numbers.row(row), |to, &number| *to = F::of(number.into()));
                 }
+                Inputs::Encoded(rows) => rows.copy_row(row, to),
             }
         }
         Ok(())
@@ -302,7 +321,7 @@ mod tests {
         assert!(matches!(set.targets::<f32>(), Targets::Classes([2, 0])));
         assert_eq!(set.name(), "test");
         assert_eq!(set.class_names(), image.class_names);
-        assert_eq!(set.scaling(), image.scaling);
+        assert_eq!(set.scaling(), &image.scaling);
         assert_eq!(set.image_shape(), Some((1, 2)));
     }
 

@@ -67,7 +67,7 @@ mod tests {
         let digits = digits();
         assert_eq!((digits.name(), digits.image_shape()), ("digits", Some((8, 8))));
         assert_eq!(digits.class_names(), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-        assert_eq!((digits.scaling().apply(0.0_f32), digits.scaling().apply(16.0_f32)), (0.0, 1.0));
+        assert_eq!((digits.scaling().apply(0, 0.0_f32), digits.scaling().apply(63, 16.0_f32)), (0.0, 1.0));
         let counts = (0..10).map(|class| digits.labels().iter().filter(|&&label| label == class).count());
         assert_eq!(Vec::from_iter(counts), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     }

@@ -1,3 +1,4 @@
+use crate::{ArrayProblem, EncoderProblem, TableProblem};
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -62,6 +63,27 @@ pub enum Error {
         /// The fraction asked for.
         test_fraction: f64,
         /// Rows that there were to split.
+        rows: usize,
+    },
+
+    /// A split would leave the validation part without rows.
+    #[error(
+        "validation_fraction: {validation_fraction} of {rows} rows leaves the validation part empty, expected at least \
+         one row"
+    )]
+    EmptyValidationPart {
+        /// The fraction asked for.
+        validation_fraction: f64,
+        /// Rows that there were to split.
+        rows: usize,
+    },
+
+    /// Cross-validation was asked for with too few or too many folds.
+    #[error("folds: {folds} of {rows} rows, expected 2 to {rows}")]
+    Folds {
+        /// Number of folds asked for.
+        folds: usize,
+        /// Rows that there were to deal.
         rows: usize,
     },
 
@@ -259,5 +281,29 @@ pub enum Error {
     CsvEmpty {
         /// The file.
         path: PathBuf,
+    },
+
+    /// Something is wrong with a table, or with what was asked of it.
+    #[error("{}{problem}", .path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: TableProblem,
+    },
+
+    /// Something is no encoder of a table.
+    #[error(transparent)]
+    Encoder(#[from] EncoderProblem),
+
+    /// Something is wrong with an array in a file, or with what was asked of it.
+    #[error("{}{}{problem}", .path.display(), .name.iter().map(|name| format!(", array {name:?}")).collect::<String>())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// The name of the array in the file, if it has one.
+        name: Option<String>,
+        /// What is wrong.
+        problem: ArrayProblem,
     },
 }

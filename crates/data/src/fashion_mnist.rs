@@ -146,7 +146,7 @@ mod tests {
         for set in [&train, &test] {
             assert_eq!((set.name(), set.width(), set.image_shape()), ("fashion-mnist", 6, Some((2, 3))));
             assert_eq!(set.class_names(), CLASS_NAMES);
-            assert_eq!((set.scaling().apply(0.0_f64), set.scaling().apply(255.0_f64)), (0.0, 1.0));
+            assert_eq!((set.scaling().apply(0, 0.0_f64), set.scaling().apply(783, 255.0_f64)), (0.0, 1.0));
         }
 
         // A plain file where there is no compressed one; a compressed one first.

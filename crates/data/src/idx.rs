@@ -1,13 +1,10 @@
 use crate::Error;
+use crate::file::{GZIP_MAGIC, MOST_EXPANSION, read_error};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// No deflate stream is longer than this many times its compressed length: its shortest code, two bits, stands for at
-/// most 258 bytes (RFC 1951, section 3.2.5).
-const MOST_EXPANSION: u64 = 1032;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UNSIGNED_BYTE: u8 = 0x08;
 const MOST_DIMENSIONS: u8 = 4;
 
@@ -116,20 +113,14 @@ impl<R: Read> IdxReader<'_, R> {
     /// The next `most` bytes, or all that there are. The buffer grows with what arrives.
     fn up_to(&mut self, most: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        self.input.by_ref().take(most).read_to_end(&mut bytes).map_err(|source| self.error(source))?;
+        self.input
+            .by_ref()
+            .take(most)
+            .read_to_end(&mut bytes)
+            .map_err(|source| read_error(self.path, source))?;
         self.found += bytes.len() as u64;
         bytes.shrink_to_fit();
         Ok(bytes)
-    }
-
-    /// The decompressor reports what is wrong with its input by these kinds; the operating system reports a file by others.
-    fn error(&self, source: io::Error) -> Error {
-        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-        let path = self.path.into();
-        match source.kind() {
-            InvalidData | InvalidInput | UnexpectedEof => Error::Gzip { path, source },
-            _ => Error::Io { path, source },
-        }
     }
 }
 
@@ -139,7 +130,7 @@ pub(crate) mod tests {
     use flate2::{Compression, write::GzEncoder};
     use proptest::prelude::*;
     use std::fs;
-    use std::io::Write;
+    use std::io::{self, Write};
 
     /// An IDX file of bytes, which need not be as many as the shape says.
     pub(crate) fn idx(shape: &[u32], bytes: &[u8]) -> Vec<u8> {

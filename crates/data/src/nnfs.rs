@@ -202,7 +202,7 @@ mod tests {
     fn describe_themselves() {
         for (set, name) in [(spiral(5, 3, 0), "spiral"), (vertical(5, 3, 0), "vertical")] {
             let set = set.expect("points");
-            assert_eq!((set.name(), set.image_shape(), set.scaling()), (name, None, Scaling::IDENTITY));
+            assert_eq!((set.name(), set.image_shape(), set.scaling()), (name, None, &Scaling::IDENTITY));
             assert_eq!(set.class_names(), ["0", "1", "2"]);
             assert_eq!(set.labels(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
         }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_single_sample_lies_at_the_centre() {
         let single = spiral(1, 2, 0).expect("two points");
-        assert_eq!(points(&single), Array2::zeros((2, 2)));
+        assert_eq!(points(&single), Array2::<f64>::zeros((2, 2)));
     }
 
     #[test]

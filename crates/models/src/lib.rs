@@ -28,27 +28,39 @@
 //! ```
 
 mod activations;
+mod calibration;
 mod classifier;
+mod export;
+mod import;
 mod initializer;
 mod layers;
 mod losses;
+pub mod metrics;
 mod model_file;
 mod network;
 mod optimizers;
+mod predictor;
 mod settings;
 mod training;
 
 pub use activations::{
     Elu, Gelu, GradientPath, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Tanh,
 };
+pub use calibration::Temperature;
 pub use classifier::{Architecture, Classifier, ClassifierBuilder, Evaluation, LayerSpec, PenaltySpec};
+pub use import::PyTorchImport;
 pub use initializer::Initializer;
 pub use layers::{ActivationLayer, Dense, Dropout, LayerNorm};
 pub use losses::{
     BinaryCrossEntropy, CategoricalCrossEntropy, Focal, Huber, MeanAbsoluteError, MeanSquaredError,
     NegativeLogLikelihood, SigmoidCrossEntropy, SigmoidFocal, SoftmaxCrossEntropy, SoftmaxFocal, Summed,
 };
+pub use metrics::{ClassificationReport, Predictions};
 pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
-pub use training::{Accuracy, EpochRecord, History, Progress, Samples, Score, Training};
+pub use predictor::{Predictor, PredictorScratch};
+pub use training::{
+    Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
+    History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,
+};

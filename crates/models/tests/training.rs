@@ -154,7 +154,7 @@ fn scaling_is_part_of_the_classifier() {
     let mut plain = Classifier::builder(6, 3).build().unwrap();
     plain.fit(Samples::new(&x, targets), &training).unwrap();
     let scaling = chainrule_core::Scaling::new(7.0, 1.0 / 50.0).unwrap();
-    let mut scaled = Classifier::builder(6, 3).scaling(scaling).build().unwrap();
+    let mut scaled = Classifier::builder(6, 3).scaling(&scaling).build().unwrap();
     scaled.fit(Samples::new(&raw, targets), &training).unwrap();
     let (plain, scaled) = (plain.predict_proba(&x).unwrap(), scaled.predict_proba(&raw).unwrap());
     assert!((plain - scaled).iter().all(|difference| difference.abs() < 1e-10));
@@ -168,9 +168,9 @@ fn progress_tells_of_every_step_and_can_end_the_training() {
     let (mut steps, mut epochs) = (Vec::new(), Vec::new());
     let mut classifier = Classifier::builder(6, 3).build().unwrap();
     let history = classifier
-        .fit_with(samples, Some(samples), &training, &mut |progress| {
+        .fit_with(samples, Some(samples), &training, &mut |progress: Progress| {
             match progress {
-                Progress::Batch { epoch, batch, batches, .. } => steps.push((epoch, batch, batches)),
+                Progress::Batch(step) => steps.push((step.epoch, step.batch, step.batches)),
                 Progress::Epoch(record) => epochs.push(*record),
                 _ => {}
             }
@@ -186,7 +186,7 @@ fn progress_tells_of_every_step_and_can_end_the_training() {
     assert_eq!(last.validation_accuracy, Some(evaluation.accuracy));
 
     let mut count = 0;
-    let history = classifier.fit_with(samples, None, &training, &mut |_| {
+    let history = classifier.fit_with(samples, None, &training, &mut |_: Progress| {
         count += 1;
         if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

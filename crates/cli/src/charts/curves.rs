@@ -20,8 +20,8 @@ struct Panel {
     test: Vec<(f64, f64)>,
 }
 
-/// Loss and accuracy by epoch, side by side.
-pub(crate) fn curves(epochs: &[EpochRecord]) -> Result<String> {
+/// Loss and accuracy by epoch, side by side, of the training part and of the one that was evaluated, which is called `held_out`.
+pub(crate) fn curves(epochs: &[EpochRecord], held_out: &str) -> Result<String> {
     let points = |value: fn(&EpochRecord) -> Option<f64>| -> Vec<(f64, f64)> {
         epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?))).collect()
     };
@@ -48,12 +48,12 @@ pub(crate) fn curves(epochs: &[EpochRecord]) -> Result<String> {
     };
     svg(SIZE, |area| {
         let (left, right) = area.split_horizontally(SIZE.0 / 2);
-        draw(&left, loss)?;
-        draw(&right, accuracy)
+        draw(&left, loss, held_out)?;
+        draw(&right, accuracy, held_out)
     })
 }
 
-fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel) -> Result<()> {
+fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel, held_out: &str) -> Result<()> {
     let Panel { title, unit, range, legend, train, test } = panel;
     let first = train.first().map_or(1.0, |point| point.0);
     let last = train.last().map_or(first, |point| point.0);
@@ -84,7 +84,7 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel) -> Result<()> {
         .y_label_formatter(&|y| format!("{y:.decimals$}"))
         .draw()
         .map_err(failed)?;
-    for (name, points, color) in [("train", train, COLORS[0]), ("test", test, COLORS[1])] {
+    for (name, points, color) in [("train", train, COLORS[0]), (held_out, test, COLORS[1])] {
         let style = color.stroke_width(2);
         if points.len() <= MOST_DOTS {
             let dots = points.iter().map(|&point| Circle::new(point, 3, color.filled()));

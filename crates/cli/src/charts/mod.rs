@@ -2,9 +2,11 @@
 
 mod curves;
 mod gradients;
+mod reliability;
 
 pub(crate) use curves::curves;
 pub(crate) use gradients::gradients;
+pub(crate) use reliability::reliability;
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;

@@ -1,51 +1,44 @@
 //! `chainrule evaluate`
 
 use crate::args::EvaluateArgs;
+use crate::machine;
+use crate::model::Model;
 use crate::stdout::{buffered, print_json};
-use crate::{data::Parts, machine};
-use anyhow::{Result, ensure};
-use chainrule_models::{Classifier, Evaluation, Samples};
+use anyhow::Result;
+use chainrule_models::{Evaluation, Samples};
 use ndarray::Array2;
 use serde_json::json;
 use std::io::{self, Write};
 
+/// Up to so many classes the pairs are printed as a table.
+const MOST_CLASSES: usize = 40;
+
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
-    let classifier = Classifier::<f32>::load(&args.model)?;
-    let Parts { test, .. } = args.data.load(args.seed)?;
-    let (width, classes) = (classifier.network().inputs(), classifier.network().outputs());
-    ensure!(
-        (width, classes) == (test.width(), test.class_names().len()),
-        "{}: the model takes rows of {width} columns and knows {classes} classes, but {} has {} columns and {} \
-         classes; choose the --data that it was trained on",
-        args.model.display(),
-        args.data.data,
-        test.width(),
-        test.class_names().len()
-    );
-    let evaluation =
-        machine::on_threads(args.threads, || Ok(classifier.evaluate(Samples::new(&test, test.targets()))?))?;
-    let Evaluation { loss, accuracy, confusion } = evaluation;
+    let model = Model::load(&args.model)?;
+    let rows = args.rows.load(&model)?;
+    let classifier = &model.classifier;
+    let samples = Samples::new(&rows.set, rows.set.targets());
+    let measure = || Ok((classifier.evaluate(samples)?, classifier.report(samples)?));
+    let (Evaluation { loss, accuracy, confusion }, report) = machine::on_threads(args.rows.threads, measure)?;
     if args.json {
         return print_json(&json!({
             "model": args.model.display().to_string(),
-            "data": args.data.data,
-            "seed": args.seed,
-            "rows": test.len(),
+            "data": rows.title,
+            "rows": rows.set.len(),
             "loss": loss,
             "accuracy": accuracy,
             "class_names": classifier.class_names(),
             "confusion": confusion.outer_iter().map(|row| row.to_vec()).collect::<Vec<_>>(),
+            "report": report,
         }));
     }
     let mut out = buffered();
-    writeln!(
-        out,
-        "{}, test part of {} rows: loss {loss:.4}, accuracy {accuracy:.4}",
-        args.data.data,
-        test.len()
-    )?;
-    writeln!(out, "\nrows by true class (down) and predicted class (across):\n")?;
-    print_table(&mut out, classifier.class_names(), &confusion)?;
+    let count = rows.set.len();
+    write!(out, "{} of {count} rows: loss {loss:.4}, accuracy {accuracy:.4}\n\n{report}", rows.title)?;
+    if classifier.class_names().len() <= MOST_CLASSES {
+        writeln!(out, "\nrows by true class (down) and predicted class (across):\n")?;
+        print_table(&mut out, classifier.class_names(), &confusion)?;
+    }
     Ok(out.flush()?)
 }
 

@@ -50,7 +50,7 @@ pub(super) fn run(args: &GradientsArgs) -> Result<()> {
         None if sizes.len() == 1 => None,
         out => Some(out.as_deref().unwrap_or(Path::new("chainrule-out"))),
     };
-    let directory = out.map(|out| OutputDirectory::prepare(out, &[PLOT])).transpose()?;
+    let directory = out.map(|out| OutputDirectory::prepare("--out", out, &[PLOT])).transpose()?;
     if !args.json {
         writeln!(io::stdout(), "softmax with cross-entropy, forward and back, four ways\n")?;
     }

@@ -1,16 +1,21 @@
 //! `chainrule inspect`
 
 use crate::args::InspectArgs;
+use crate::config;
+use crate::model::Model;
 use crate::stdout::{buffered, print_json};
 use anyhow::Result;
-use chainrule_models::{Classifier, LayerSpec};
+use chainrule_core::Scaling;
+use chainrule_data::Encoder;
+use chainrule_models::LayerSpec;
 use serde_json::{Value, json};
 use std::io::Write;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
-    let classifier = Classifier::<f32>::load(&args.model)?;
+    let model = Model::load(&args.model)?;
+    let classifier = &model.classifier;
     if args.json {
-        return print_json(&describe(&classifier));
+        return print_json(&describe(&model));
     }
     let mut out = buffered();
     writeln!(out, "{}\n\n{}", args.model.display(), classifier.summary())?;
@@ -22,14 +27,27 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     }
     let scaling = classifier.scaling();
     writeln!(out, "\nclasses: {}", classifier.class_names().join(", "))?;
-    writeln!(out, "scaling: (x - {}) · {}", scaling.shift(), scaling.factor())?;
+    match scaling.columns() {
+        None => {
+            let (shift, factor) = scaling.column(0);
+            writeln!(out, "scaling: (x - {shift}) · {factor}")?;
+        }
+        Some(columns) => writeln!(out, "scaling: each of the {columns} columns by its own shift and factor")?,
+    }
     if let Some(LayerSpec::Softmax { gradient }) = classifier.architecture().layers.last() {
         writeln!(out, "gradient: {}", json!(gradient).as_str().unwrap_or_default().replace('_', "-"))?;
+    }
+    if let Some(encoder) = &model.encoder {
+        writeln!(out, "target: {}\ninputs: {}", encoder.target(), encoder.input_names().join(", "))?;
+    }
+    if let Some(config) = &model.config {
+        writeln!(out, "\n{}", config::to_toml(config)?)?;
     }
     Ok(out.flush()?)
 }
 
-fn describe(classifier: &Classifier<f32>) -> Value {
+fn describe(model: &Model) -> Value {
+    let classifier = &model.classifier;
     let network = classifier.network();
     let layers: Vec<Value> = network
         .layers()
@@ -61,6 +79,20 @@ fn describe(classifier: &Classifier<f32>) -> Value {
         "parameters": network.parameters().len(),
         "layers": layers,
         "class_names": classifier.class_names(),
-        "scaling": { "shift": classifier.scaling().shift(), "factor": classifier.scaling().factor() },
+        "input_names": model.encoder.as_ref().map(Encoder::input_names),
+        "scaling": describe_scaling(classifier.scaling()),
+        "settings": model.config,
     })
+}
+
+/// One shift and factor for all columns, or a list of one for each.
+fn describe_scaling(scaling: &Scaling) -> Value {
+    let column = |column| {
+        let (shift, factor) = scaling.column(column);
+        json!({ "shift": shift, "factor": factor })
+    };
+    match scaling.columns() {
+        None => column(0),
+        Some(columns) => (0..columns).map(column).collect(),
+    }
 }

@@ -173,7 +173,7 @@ impl Architecture {
     }
 
     /// Appends the layers to a builder.
-    pub(super) fn append_to<F: Real>(&self, builder: NetworkBuilder<F>) -> NetworkBuilder<F> {
+    pub(crate) fn append_to<F: Real>(&self, builder: NetworkBuilder<F>) -> NetworkBuilder<F> {
         append_all(&self.layers, builder)
     }
 }

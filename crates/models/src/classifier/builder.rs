@@ -1,6 +1,7 @@
 use super::{Architecture, Classifier, LayerSpec};
 use crate::{GradientPath, Initializer, Network};
 use chainrule_core::{Error, Real, Scaling};
+use std::collections::BTreeMap;
 
 /// A classifier in the making; [`ClassifierBuilder::build`] checks everything at once. Made by [`Classifier::builder`].
 #[derive(Clone, Debug)]
@@ -13,6 +14,7 @@ pub struct ClassifierBuilder<F> {
     seed: u64,
     scaling: Scaling,
     class_names: Option<Vec<String>>,
+    metadata: BTreeMap<String, String>,
     number: std::marker::PhantomData<F>,
 }
 
@@ -27,6 +29,7 @@ impl<F: Real> ClassifierBuilder<F> {
             seed: 0,
             scaling: Scaling::IDENTITY,
             class_names: None,
+            metadata: BTreeMap::new(),
             number: std::marker::PhantomData,
         }
     }
@@ -71,8 +74,14 @@ impl<F: Real> ClassifierBuilder<F> {
     }
 
     /// What happens to inputs before the network sees them; nothing unless said.
-    pub fn scaling(mut self, scaling: Scaling) -> Self {
-        self.scaling = scaling;
+    pub fn scaling(mut self, scaling: &Scaling) -> Self {
+        self.scaling = scaling.clone();
+        self
+    }
+
+    /// A text that is kept with the classifier, and in its file, under `key`: where the data came from, how they were encoded.
+    pub fn metadata(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), text.into());
         self
     }
 
@@ -85,29 +94,31 @@ impl<F: Real> ClassifierBuilder<F> {
     /// The classifier, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], or [`Error::Setting`] for a layer's.
+    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], [`Error::Width`] for a scaling of other columns, or [`Error::Setting`] for a layer's.
     pub fn build(self) -> Result<Classifier<F>, Error> {
         let architecture = Architecture::classifier(self.inputs, &self.hidden, self.classes, self.gradient);
         let builder = Network::builder(self.inputs).seed(self.seed).initializer(self.initializer);
         let network = architecture.append_to(builder).build()?;
         let class_names =
             self.class_names.unwrap_or_else(|| (0..self.classes).map(|class| class.to_string()).collect());
-        Classifier::from_parts(architecture, network, class_names, self.scaling)
+        Classifier::from_parts(architecture, network, class_names, self.scaling, self.metadata)
     }
 }
 
 impl<F: Real> Classifier<F> {
     /// A classifier that has not trained yet.
-    pub(super) fn from_parts(
+    pub(crate) fn from_parts(
         architecture: Architecture,
         network: Network<F>,
         class_names: Vec<String>,
         scaling: Scaling,
+        metadata: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        scaling.check(network.inputs())?;
         let expected = network.outputs();
         if class_names.len() != expected {
             return Err(Error::ClassNames { expected, found: class_names.len() });
         }
-        Ok(Classifier { architecture, network, class_names, scaling, epochs: 0 })
+        Ok(Classifier { architecture, network, class_names, scaling, metadata, epochs: 0 })
     }
 }

@@ -15,6 +15,7 @@ use crate::{CategoricalCrossEntropy, Network};
 use chainrule_core::{Error, Real, Rows, Scaling};
 use chainrule_kernels::argmax;
 use ndarray::Array2;
+use std::collections::BTreeMap;
 
 /// A dense network that tells classes apart.
 ///
@@ -44,6 +45,8 @@ pub struct Classifier<F: Real> {
     network: Network<F>,
     class_names: Vec<String>,
     scaling: Scaling,
+    /// What else its maker wants to keep with it.
+    metadata: BTreeMap<String, String>,
     /// Epochs trained so far: the next one shuffles by its own number.
     epochs: usize,
 }
@@ -62,6 +65,11 @@ impl<F: Real> Classifier<F> {
         &self.network
     }
 
+    /// The network within, to change its parameters.
+    pub(crate) fn network_mut(&mut self) -> &mut Network<F> {
+        &mut self.network
+    }
+
     /// The layers, as they are saved.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
@@ -73,8 +81,13 @@ impl<F: Real> Classifier<F> {
     }
 
     /// What happens to inputs before the network sees them.
-    pub fn scaling(&self) -> Scaling {
-        self.scaling
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
+    }
+
+    /// The text that was given under `key` to [`ClassifierBuilder::metadata`], if any.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
     }
 
     /// Probabilities of the classes for each row, (rows, classes).

@@ -4,13 +4,13 @@ use crate::model_file::{ModelFileError, TensorFile, read_parameters, write_param
 use chainrule_core::{Layer, Real, Scaling};
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The key of the description in the file's metadata.
 const KEY: &str = "chainrule";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the file says beside the tensors, as JSON.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,8 @@ struct Description {
     class_names: Vec<String>,
     scaling: ScalingDescription,
     epochs: usize,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
 }
 
 /// Just the version, which is read first: all else may differ in another version.
@@ -29,18 +31,43 @@ struct DescriptionVersion {
     version: u32,
 }
 
+/// One for all columns, or (shift, factor) for each.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScalingDescription {
-    shift: f64,
-    factor: f64,
+#[serde(untagged)]
+enum ScalingDescription {
+    All { shift: f64, factor: f64 },
+    Each(Vec<(f64, f64)>),
+}
+
+impl From<&Scaling> for ScalingDescription {
+    fn from(scaling: &Scaling) -> Self {
+        match scaling.columns() {
+            None => {
+                let (shift, factor) = scaling.column(0);
+                ScalingDescription::All { shift, factor }
+            }
+            Some(columns) => ScalingDescription::Each((0..columns).map(|c| scaling.column(c)).collect()),
+        }
+    }
+}
+
+impl TryFrom<ScalingDescription> for Scaling {
+    type Error = chainrule_core::Error;
+
+    fn try_from(description: ScalingDescription) -> Result<Self, Self::Error> {
+        match description {
+            ScalingDescription::All { shift, factor } => Scaling::new(shift, factor),
+            ScalingDescription::Each(columns) => Scaling::per_column(columns),
+        }
+    }
 }
 
 impl<F: Real> Classifier<F> {
     /// Writes the classifier to a safetensors file: parameters as `layers.0.weight` (inputs, outputs), `layers.0.bias` (1,
     /// outputs), …; architecture, class names and scaling as JSON in the metadata `chainrule`.
     ///
-    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it.
+    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it. Its metadata `sha256` is
+    /// the SHA-256 of all that it says.
     ///
     /// # Errors
     /// [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
@@ -50,18 +77,19 @@ impl<F: Real> Classifier<F> {
             version: VERSION,
             architecture: self.architecture.clone(),
             class_names: self.class_names.clone(),
-            scaling: ScalingDescription { shift: self.scaling.shift(), factor: self.scaling.factor() },
+            scaling: (&self.scaling).into(),
             epochs: self.epochs,
+            metadata: self.metadata.clone(),
         };
         let description = serde_json::to_string(&description)
             .map_err(|source| ModelFileError::description(path, source))?;
         let metadata = HashMap::from([(KEY.to_owned(), description)]);
-        write_parameters(path, &self.network, Some(metadata))
+        write_parameters(path, &self.network, metadata)
     }
 
     /// Reads a classifier that [`Classifier::save`] wrote.
     ///
-    /// Nothing in the file is believed: sizes are compared with what the file holds before anything of that size is
+    /// Nothing in the file is believed: the checksum must hold, and sizes are compared with what the file holds before anything of that size is
     /// allocated.
     ///
     /// # Errors
@@ -69,20 +97,20 @@ impl<F: Real> Classifier<F> {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelFileError> {
         let path = path.as_ref();
         let file = TensorFile::read(path)?;
-        let tensors = file.tensors(path)?;
         let description = read_description(path, &file.metadata)?;
+        let tensors = file.tensors(path)?;
 
         let model_error = |source| ModelFileError::model(path, source);
-        let Description { architecture, class_names, scaling, epochs, .. } = description;
+        let Description { architecture, class_names, scaling, epochs, metadata, .. } = description;
         let builder = architecture.append_to(Network::<F>::builder(architecture.inputs));
         // Layers are only widths so far; the parameters that they ask for must be in the file before they are made.
         let layers: Vec<&dyn Layer<F>> = builder.layers().iter().map(|layer: &Arc<_>| &**layer).collect();
         let parameters: Vec<F> = read_parameters(path, &tensors, &layers)?;
         let mut network = builder.build().map_err(model_error)?;
         network.parameters_mut().copy_from_slice(&parameters);
-        let scaling = Scaling::new(scaling.shift, scaling.factor).map_err(model_error)?;
-        let classifier =
-            Classifier::from_parts(architecture, network, class_names, scaling).map_err(model_error)?;
+        let scaling = scaling.try_into().map_err(model_error)?;
+        let classifier = Classifier::from_parts(architecture, network, class_names, scaling, metadata)
+            .map_err(model_error)?;
         Ok(Classifier { epochs, ..classifier })
     }
 }
@@ -93,7 +121,7 @@ fn read_description(path: &Path, metadata: &Metadata) -> Result<Description, Mod
     let DescriptionVersion { version } =
         serde_json::from_str(text).map_err(|source| ModelFileError::description(path, source))?;
     if version != VERSION {
-        return Err(ModelFileError::Version { path: path.to_owned(), found: version });
+        return Err(ModelFileError::Version { path: path.to_owned(), expected: VERSION, found: version });
     }
     serde_json::from_str(text).map_err(|source| ModelFileError::description(path, source))
 }

@@ -3,6 +3,7 @@ use super::cross_entropy_settings::cross_entropy_settings;
 use chainrule_core::{Error, Head, Loss, Real, Targets};
 use chainrule_kernels::{cross_entropy, cross_entropy_backward};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use std::sync::Arc;
 
 /// Categorical cross-entropy of probabilities ŷ: the loss of a row is -Σⱼ yⱼ log ŷⱼ, its gradient -y / ŷ.
 ///
@@ -56,6 +57,10 @@ impl<F: Real> Loss<F> for CategoricalCrossEntropy {
 
     fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {
         (head == Head::Softmax).then_some(&self.on_logits)
+    }
+
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        Some(Arc::new(self.clone().class_weights(weights.iter().copied())))
     }
 
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {

@@ -3,6 +3,7 @@ use crate::settings::not_negative;
 use chainrule_core::{Error, Head, Loss, Real, Targets};
 use chainrule_kernels::{focal, focal_backward, focal_on_logits, softmax_focal};
 use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use std::sync::Arc;
 
 /// Focal loss of probabilities ŷ: the loss of a row is -Σⱼ yⱼ (1 - ŷⱼ)^γ log ŷⱼ, cross-entropy in which a class that is already
 /// known counts less. With γ = 0 it is [`CategoricalCrossEntropy`](crate::CategoricalCrossEntropy).
@@ -56,6 +57,10 @@ impl<F: Real> Loss<F> for Focal {
         (head == Head::Softmax).then_some(&self.on_logits)
     }
 
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        Some(Arc::new(self.clone().class_weights(weights.iter().copied())))
+    }
+
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
         self.on_logits.settings.row_weight(targets, row)
     }
@@ -105,6 +110,10 @@ impl<F: Real> Loss<F> for SoftmaxFocal {
         dy: ArrayViewMut2<F>,
     ) {
         softmax_focal(y, targets, self.settings.options(), F::of(self.gamma), scale, losses, dy);
+    }
+
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        Some(Arc::new(self.clone().class_weights(weights.iter().copied())))
     }
 
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {

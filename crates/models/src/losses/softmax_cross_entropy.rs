@@ -2,6 +2,7 @@ use super::cross_entropy_settings::{CrossEntropySettings, cross_entropy_settings
 use chainrule_core::{Error, Loss, Real, Targets};
 use chainrule_kernels::{cross_entropy_on_logits, softmax_cross_entropy};
 use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use std::sync::Arc;
 
 /// Softmax and categorical cross-entropy as one loss of the logits x: the loss of a row is log Σⱼ exp(xⱼ) - Σⱼ yⱼ xⱼ, its
 /// gradient softmax(x) - y; how that follows from the Jacobian is derived at
@@ -59,6 +60,10 @@ impl<F: Real> Loss<F> for SoftmaxCrossEntropy {
         dy: ArrayViewMut2<F>,
     ) {
         softmax_cross_entropy(y, targets, self.settings.options(), scale, losses, dy);
+    }
+
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        Some(Arc::new(self.clone().class_weights(weights.iter().copied())))
     }
 
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {

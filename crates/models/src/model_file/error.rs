@@ -35,6 +35,22 @@ pub enum ModelFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is a safetensors file that chainrule did not write.
+    #[error("{path}: expected the metadata `sha256`, found none: it is not a file that chainrule wrote", path = path.display())]
+    NoChecksum {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not what was written: a bit has changed.
+    #[error("{path}: the file is damaged: expected the SHA-256 {expected}, found {found}", path = path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// What the file says its contents have.
+        expected: String,
+        /// What they have.
+        found: String,
+    },
     /// Its description of the model cannot be read.
     #[error("{path}: the metadata `chainrule` does not describe a model: {source}", path = path.display())]
     Description {
@@ -43,11 +59,27 @@ pub enum ModelFileError {
         /// What the JSON reader said.
         source: serde_json::Error,
     },
-    /// It was written by a later version.
-    #[error("{path}: expected format version 1, found {found}", path = path.display())]
+    /// It is a safetensors file of something else than a training.
+    #[error("{path}: expected a checkpoint, found a safetensors file without the metadata `chainrule_checkpoint`", path = path.display())]
+    NotACheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its description of the training cannot be read.
+    #[error("{path}: the metadata `chainrule_checkpoint` does not describe a training: {source}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
+    /// It was written by another version.
+    #[error("{path}: expected format version {expected}, found {found}", path = path.display())]
     Version {
         /// The file.
         path: PathBuf,
+        /// The version that can be read.
+        expected: u32,
         /// The version in the file.
         found: u32,
     },
@@ -85,6 +117,42 @@ pub enum ModelFileError {
         /// The number found.
         value: f64,
     },
+    /// Its tensors are not named or shaped as dense layers, one after the other, would be.
+    #[error("{path}: tensor {name}: expected {expected}", path = path.display())]
+    NotALayer {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+        /// What was expected in its place.
+        expected: String,
+    },
+    /// An entry of its metadata is missing, or says what cannot be imported.
+    #[error("{path}: metadata {key}: expected {expected}, found {}", .found.as_deref().unwrap_or("none"), path = path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is, if it is there.
+        found: Option<String>,
+    },
+    /// It was to be exported, but is not of the kind that gives probabilities.
+    #[error("{path}: expected a classifier whose last layer is softmax", path = path.display())]
+    NoSoftmax {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// It was to be exported, but is larger than the format allows.
+    #[error("{path}: expected less than 2 GiB, found {bytes} bytes", path = path.display())]
+    TooLarge {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// How large it would have become.
+        bytes: usize,
+    },
     /// The description is readable but not of a possible model.
     #[error("{path}: {source}", path = path.display())]
     Model {
@@ -100,12 +168,16 @@ impl ModelFileError {
         ModelFileError::Io { path: path.to_owned(), source }
     }
 
-    pub(super) fn format(path: &Path, source: SafeTensorError) -> Self {
+    pub(crate) fn format(path: &Path, source: SafeTensorError) -> Self {
         ModelFileError::NotSafetensors { path: path.to_owned(), source }
     }
 
     pub(crate) fn description(path: &Path, source: serde_json::Error) -> Self {
         ModelFileError::Description { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn checkpoint(path: &Path, source: serde_json::Error) -> Self {
+        ModelFileError::Checkpoint { path: path.to_owned(), source }
     }
 
     pub(crate) fn model(path: &Path, source: Error) -> Self {

@@ -1,9 +1,11 @@
-//! Parameters in safetensors files: [`file`] writes and reads whole files, [`tensors`] what is in them.
+//! Parameters in safetensors files: [`file`] writes and reads whole files, [`tensors`] what is in them, [`checksum`] proves it.
 
+mod checksum;
 mod error;
 mod file;
 mod tensors;
 
+pub(crate) use checksum::hex;
 pub use error::ModelFileError;
-pub(crate) use file::TensorFile;
-pub(crate) use tensors::{read_parameters, write_parameters};
+pub(crate) use file::{TensorFile, write as write_tensors, write_again as write_tensors_again, write_whole};
+pub(crate) use tensors::{dtype, read_parameters, write_parameters};

@@ -11,7 +11,8 @@ impl<F: Real> Network<F> {
     /// any network, also one with layers of your own. ([`Classifier::save`](crate::Classifier::save) keeps the architecture,
     /// too.)
     ///
-    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it.
+    /// The file is written beside its place, synced and renamed, so that no reader ever sees half of it. Its metadata `sha256` is
+    /// the SHA-256 of all that it says.
     ///
     /// ```
     /// use chainrule_models::Network;
@@ -28,7 +29,7 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
     pub fn save_parameters(&self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
-        write_parameters(path.as_ref(), self, None)
+        write_parameters(path.as_ref(), self, HashMap::new())
     }
 
     /// Reads all parameters from a file that [`Network::save_parameters`] wrote for a network of the same layers. None changes
@@ -50,7 +51,7 @@ impl<F: Real> Network<F> {
 pub(crate) fn write_parameters<F: Real>(
     path: &Path,
     network: &Network<F>,
-    metadata: Option<HashMap<String, String>>,
+    metadata: HashMap<String, String>,
 ) -> Result<(), ModelFileError> {
     let layers: Vec<&dyn Layer<F>> = network.layers().collect();
     let mut numbers = network.parameters();
@@ -65,10 +66,10 @@ pub(crate) fn write_parameters<F: Real>(
         .collect();
     let views = tensors
         .iter()
-        .map(|(name, shape, bytes)| Ok((name.clone(), TensorView::new(dtype::<F>(), shape.to_vec(), bytes)?)))
+        .map(|(name, shape, bytes)| Ok((&**name, TensorView::new(dtype::<F>(), shape.to_vec(), bytes)?)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| ModelFileError::format(path, source))?;
-    file::write(path, views, metadata)
+    file::write(path, &views, metadata)
 }
 
 /// The parameters of `layers`, in the order of the flat buffer. What the layers ask for must be in the file before anything of
@@ -114,7 +115,7 @@ fn specs<F: Real>(layers: &[&dyn Layer<F>]) -> impl Iterator<Item = (String, [us
     })
 }
 
-fn dtype<F: Real>() -> Dtype {
+pub(crate) fn dtype<F: Real>() -> Dtype {
     match F::PRECISION {
         Precision::Single => Dtype::F32,
         Precision::Double => Dtype::F64,

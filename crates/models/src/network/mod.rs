@@ -1,22 +1,26 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
 //! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once;
-//! [`scratch`] is the way forward alone.
+//! [`scratch`] is the way forward alone, [`single`] that on one thread; [`divergence`] finds where numbers stopped being finite.
 
 mod blocks;
 mod builder;
+mod divergence;
 mod forward;
 mod gradient;
 mod pass;
 mod regularization;
 mod scratch;
+mod single;
 mod tape;
 mod train_step;
 
 pub use blocks::ParameterBlock;
 pub use builder::NetworkBuilder;
+pub(crate) use divergence::NotFinite;
 pub use gradient::Gradient;
 pub use pass::Pass;
 pub use scratch::Scratch;
+pub(crate) use single::SingleTile;
 pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;
 

@@ -26,6 +26,10 @@ impl<F: Real> Optimizer<F> for AdaGrad {
         "adagrad"
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     fn moments(&self) -> usize {
         1
     }

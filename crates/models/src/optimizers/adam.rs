@@ -46,6 +46,10 @@ impl<F: Real> Optimizer<F> for Adam {
         "adam"
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     fn moments(&self) -> usize {
         if self.amsgrad { 3 } else { 2 }
     }

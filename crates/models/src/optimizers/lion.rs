@@ -31,6 +31,10 @@ impl<F: Real> Optimizer<F> for Lion {
         "lion"
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     fn moments(&self) -> usize {
         1
     }

@@ -28,6 +28,10 @@ impl<F: Real> Optimizer<F> for RmsProp {
         "rmsprop"
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     fn moments(&self) -> usize {
         1
     }

@@ -33,6 +33,10 @@ impl<F: Real> Optimizer<F> for Sgd {
         "sgd"
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     fn moments(&self) -> usize {
         usize::from(self.momentum > 0.0)
     }

@@ -80,6 +80,11 @@ impl<F: Real> OptimizerState<F> {
         self.step
     }
 
+    /// The rule's learning rate in the last step, by the schedule; before the first, in the first.
+    pub fn learning_rate(&self) -> f64 {
+        self.rule.learning_rate() * self.schedule.factor(self.step.saturating_sub(1))
+    }
+
     /// Clips the gradient, if asked to, and moves the parameters one step against it; it is used up.
     ///
     /// Parameters with a bound on their norm then want [`Network::constrain`].
@@ -114,6 +119,18 @@ impl<F: Real> OptimizerState<F> {
     pub(crate) fn begin_step(&mut self) -> (&dyn Optimizer<F>, Step, Moments<'_, F>) {
         let step = Step { number: self.step, rate_factor: self.schedule.factor(self.step) };
         (&*self.rule, step, self.moments.each_mut().map(|moment| &mut **moment))
+    }
+
+    pub(crate) fn moments(&self) -> [&[F]; MAX_MOMENTS] {
+        self.moments.each_ref().map(|moment| &**moment)
+    }
+
+    /// Goes on from where a state of the same rule and network was.
+    pub(crate) fn restore(&mut self, step: u64, moments: &[Vec<F>]) {
+        self.step = step;
+        for (moment, saved) in self.moments.iter_mut().zip(moments) {
+            moment.copy_from_slice(saved);
+        }
     }
 
     pub(crate) fn clipping(&self) -> Option<Clipping> {

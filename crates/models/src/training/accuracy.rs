@@ -2,6 +2,7 @@ use crate::settings::positive;
 use chainrule_core::{Error, Head, Loss, Real, Targets, WeightedTargets};
 use chainrule_kernels::argmax;
 use ndarray::{ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 /// Which outputs count as right.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -104,44 +105,52 @@ impl Accuracy {
     }
 }
 
-/// Loss and accuracy of rows, as they come along.
-pub(crate) struct Tally<'l, F> {
-    loss: &'l dyn Loss<F>,
-    accuracy: Accuracy,
-    loss_sum: f64,
+/// What rows so far sum up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sums {
+    loss: f64,
     divisor: f64,
     right: f64,
     weight: f64,
 }
 
-impl<'l, F: Real> Tally<'l, F> {
-    /// `before` is the head that the outputs to come are the inputs of, if the loss took one over.
-    pub(crate) fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
-        let accuracy = accuracy.before(before);
-        Tally { loss, accuracy, loss_sum: 0.0, divisor: 0.0, right: 0.0, weight: 0.0 }
-    }
-
-    /// Rows whose losses, by their weights, sum to `loss_sum`.
-    pub(crate) fn add(&mut self, loss_sum: f64, outputs: ArrayView2<F>, targets: WeightedTargets<F>) {
-        self.loss_sum += loss_sum;
-        self.divisor += self.loss.divisor(targets);
-        for (row, output) in outputs.outer_iter().enumerate() {
-            // A row that the loss ignores is neither right nor wrong.
-            if self.loss.row_weight(targets.targets, row) > 0.0 {
-                let weight = targets.weight(row).as_f64();
-                self.right += weight * self.accuracy.of_row(output, targets.targets, row);
-                self.weight += weight;
-            }
-        }
-    }
-
+impl Sums {
     /// Mean loss; 0 if nothing counted.
     pub(crate) fn mean_loss(&self) -> f64 {
-        if self.divisor > 0.0 { self.loss_sum / self.divisor } else { 0.0 }
+        if self.divisor > 0.0 { self.loss / self.divisor } else { 0.0 }
     }
 
     /// Share of the answers that were right; 0 if nothing counted.
     pub(crate) fn accuracy(&self) -> f64 {
         if self.weight > 0.0 { self.right / self.weight } else { 0.0 }
+    }
+}
+
+/// Loss and accuracy of rows, as they come along.
+pub(crate) struct Tally<'l, F> {
+    loss: &'l dyn Loss<F>,
+    accuracy: Accuracy,
+    pub(crate) sums: Sums,
+}
+
+impl<'l, F: Real> Tally<'l, F> {
+    /// `before` is the head that the outputs to come are the inputs of, if the loss took one over.
+    pub(crate) fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
+        Tally { loss, accuracy: accuracy.before(before), sums: Sums::default() }
+    }
+
+    /// Rows whose losses, by their weights, sum to `loss_sum`.
+    pub(crate) fn add(&mut self, loss_sum: f64, outputs: ArrayView2<F>, targets: WeightedTargets<F>) {
+        self.sums.loss += loss_sum;
+        self.sums.divisor += self.loss.divisor(targets);
+        for (row, output) in outputs.outer_iter().enumerate() {
+            // A row that the loss ignores is neither right nor wrong.
+            if self.loss.row_weight(targets.targets, row) > 0.0 {
+                let weight = targets.weight(row).as_f64();
+                self.sums.right += weight * self.accuracy.of_row(output, targets.targets, row);
+                self.sums.weight += weight;
+            }
+        }
     }
 }

@@ -51,16 +51,28 @@ impl<F: Real> Network<F> {
         samples: Samples<F>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
-        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+        look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
     ) -> Result<Score, Error> {
         let Samples { rows, targets } = samples;
         accuracy.check()?;
         self.check_inputs(rows)?;
         self.check_targets(rows.len(), loss, targets)?;
         check_counts("evaluated rows", loss, targets)?;
+        rows.check_finite()?;
+        self.evaluate_checked(samples, loss, accuracy, look)
+    }
+
+    /// [`Network::evaluate_with`] for samples that were checked before.
+    pub(super) fn evaluate_checked(
+        &self,
+        Samples { rows, targets }: Samples<F>,
+        loss: &dyn Loss<F>,
+        accuracy: Accuracy,
+        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+    ) -> Result<Score, Error> {
         let (layers, on_outputs) = self.split_head(loss);
         let mut tally = Tally::new(loss, accuracy, self.head().filter(|_| layers < self.layers().len()));
-        self.for_each_chunk(layers, rows, |first, outputs| {
+        self.for_each_checked_chunk(layers, rows, |first, outputs| {
             let targets = targets.rows(first..first + outputs.nrows());
             let mut losses = Array1::zeros(outputs.nrows());
             on_outputs.forward(outputs, targets.targets, losses.view_mut());
@@ -68,7 +80,7 @@ impl<F: Real> Network<F> {
             tally.add(weighted.sum(), outputs, targets);
             look(targets, outputs);
         })?;
-        Ok(Score { loss: tally.mean_loss(), accuracy: tally.accuracy() })
+        Ok(Score { loss: tally.sums.mean_loss(), accuracy: tally.sums.accuracy() })
     }
 
     /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
@@ -76,10 +88,19 @@ impl<F: Real> Network<F> {
         &self,
         layers: usize,
         rows: &dyn Rows<F>,
-        mut f: impl FnMut(usize, ArrayView2<F>),
+        f: impl FnMut(usize, ArrayView2<F>),
     ) -> Result<(), Error> {
         self.check_inputs(rows)?;
         rows.check_finite()?;
+        self.for_each_checked_chunk(layers, rows, f)
+    }
+
+    fn for_each_checked_chunk(
+        &self,
+        layers: usize,
+        rows: &dyn Rows<F>,
+        mut f: impl FnMut(usize, ArrayView2<F>),
+    ) -> Result<(), Error> {
         let indices: Vec<usize> = (0..rows.len()).collect();
         let mut scratch: Scratch<F> = self.scratch(CHUNK_ROWS.min(rows.len()));
         for chunk in indices.chunks(CHUNK_ROWS) {

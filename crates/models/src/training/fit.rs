@@ -1,13 +1,10 @@
 use super::evaluate::check_counts;
-use super::{EpochRecord, History, Progress, Samples, Tally, Training};
-use crate::{Batch, Network, OptimizerState, Tape};
-use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, WeightedTargets};
-use chainrule_kernels::pool;
-use std::ops::ControlFlow;
-use std::time::Instant;
-
-/// What is told of every step and epoch, and may end the training by breaking.
-pub(crate) type OnProgress<'a> = &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send);
+use super::session::{Job, Session};
+use super::validation_split::{Part, ValidationSplit};
+use super::{Callback, History, Samples, Training};
+use crate::Network;
+use chainrule_core::{Error, Real};
+use std::path::Path;
 
 impl<F: Real> Network<F> {
     /// Trains on `train`, going on from the present parameters; the optimiser starts anew.
@@ -39,16 +36,16 @@ impl<F: Real> Network<F> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
+    /// [`Error::Setting`], [`Error::NoValidation`] and [`Error::ClassWeightsUnsupported`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
     /// says for the targets; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
-        self.fit_with(train, None, training, &mut |_| ControlFlow::Continue(()))
+        self.fit_with(train, None, training, &mut ())
     }
 
-    /// [`Network::fit`] that also evaluates `validation` after every epoch, and tells `on_progress` of every step and epoch. If
-    /// that breaks, training ends after the step or epoch in question, without an error.
+    /// [`Network::fit`] that also evaluates `validation` after every epoch, and tells `callback` of every step and epoch. If that
+    /// breaks, training ends there, without an error.
     ///
     /// # Errors
     /// As [`Network::fit`], for both sets of samples.
@@ -57,32 +54,82 @@ impl<F: Real> Network<F> {
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: OnProgress,
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        self.fit_from(0, train, validation, training, on_progress)
+        self.fit_from(&mut 0, Job::new(train, validation, training), callback)
     }
 
-    /// [`Network::fit_with`] of a network that trained `epochs_before` epochs: orders and records go on from there.
-    pub(crate) fn fit_from(
+    /// Goes on from a checkpoint (see [`Checkpoints`](crate::Checkpoints)) of a training of such a network, and ends in the same bits as
+    /// if that had never stopped; whatever parameters the network has are replaced. The history is that of the whole training.
+    ///
+    /// Network, samples and training must be the same as then, but for the number of epochs, which may be raised, the threads, and
+    /// the checkpoints, which are written only if asked for again.
+    ///
+    /// # Errors
+    /// As [`Network::fit_with`]; [`Error::OtherTraining`] names the first thing that is not the same, and [`Error::Checkpoint`] what is
+    /// wrong with the file. The parameters are then those after the last whole epoch since, or the checkpoint's, or unchanged.
+    pub fn resume(
         &mut self,
-        epochs_before: usize,
+        path: impl AsRef<Path>,
         train: Samples<F>,
         validation: Option<Samples<F>>,
         training: &Training<F>,
-        on_progress: OnProgress,
+        callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
-        training.check()?;
-        self.check_samples("training rows", train, training)?;
-        validation.map_or(Ok(()), |samples| self.check_samples("validation rows", samples, training))?;
-        let mut epochs = || self.train_epochs(epochs_before, train, validation, training, on_progress);
-        match training.threads {
-            // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
-            0 => rayon::scope(|_| epochs()),
-            threads => pool(threads)?.install(epochs),
-        }
+        let resume = Some(path.as_ref());
+        let job = Job::new(train, validation, training);
+        self.fit_from(&mut 0, Job { resume, ..job }, callback)
     }
 
-    fn check_samples(
+    /// Does the job for a network that trained `epochs` epochs: orders and records go on from there, and those that were trained
+    /// count, also if a later one fails.
+    pub(crate) fn fit_from(
+        &mut self,
+        epochs: &mut usize,
+        job: Job<F>,
+        callback: &mut dyn Callback<F>,
+    ) -> Result<History, Error> {
+        let Job { train, validation, training, resume, more } = job;
+        training.check()?;
+        let training = &training.with_class_weights(train.targets.targets, self.outputs())?;
+        self.check_samples("training rows", train, training)?;
+        validation.map_or(Ok(()), |samples| self.check_samples("validation rows", samples, training))?;
+        let fraction = training.validation_fraction;
+        if fraction > 0.0 {
+            if validation.is_some() {
+                let expected = "0 where validation rows are given";
+                return Err(Error::Setting { name: "validation_fraction", expected, value: fraction });
+            }
+            let split = ValidationSplit::new(train.targets.targets, fraction, training.seed)?;
+            let part = |indices| Part::new(train.rows, train.targets, indices);
+            let (kept, held) = (part(&split.train)?, part(&split.validation)?);
+            let (train, held) = (kept.samples(), held.samples());
+            check_counts("training rows", &*training.loss, train.targets)?;
+            check_counts("validation rows", &*training.loss, held.targets)?;
+            let validation = Some(held);
+            let job = Job::new(train, validation, training);
+            return self.run(epochs, Job { resume, more, ..job }, callback);
+        }
+        if training.early_stopping.is_some() && validation.is_none() {
+            return Err(Error::NoValidation { place: "early stopping" });
+        }
+        let job = Job::new(train, validation, training);
+        self.run(epochs, Job { resume, more, ..job }, callback)
+    }
+
+    /// Does a job that was checked.
+    fn run(
+        &mut self,
+        epochs: &mut usize,
+        job: Job<F>,
+        callback: &mut dyn Callback<F>,
+    ) -> Result<History, Error> {
+        let training = job.training;
+        let mut session = Session::new(job, self, *epochs)?;
+        training.in_pool(|| session.run(self, epochs, callback))
+    }
+
+    pub(super) fn check_samples(
         &self,
         place: &'static str,
         samples: Samples<F>,
@@ -92,129 +139,5 @@ impl<F: Real> Network<F> {
         self.check_targets(samples.rows.len(), &*training.loss, samples.targets)?;
         check_counts(place, &*training.loss, samples.targets)?;
         samples.rows.check_finite()
-    }
-
-    fn train_epochs(
-        &mut self,
-        epochs_before: usize,
-        train: Samples<F>,
-        validation: Option<Samples<F>>,
-        training: &Training<F>,
-        on_progress: OnProgress,
-    ) -> Result<History, Error> {
-        let mut work = Work::new(self, train, training)?;
-        let mut history = History::default();
-        for epoch in 1..=training.epochs {
-            let before = self.clone();
-            let start = Instant::now();
-            let trained = work.epoch(self, train, training, (epochs_before, epoch), on_progress);
-            let (Means { loss, accuracy }, flow) = trained.inspect_err(|_| *self = before)?;
-            let seconds = start.elapsed().as_secs_f64();
-            let evaluate = |samples| self.evaluate(samples, &*training.loss, training.accuracy);
-            let validation = validation.map(evaluate).transpose()?;
-            let record = EpochRecord {
-                epoch: epochs_before + epoch,
-                loss,
-                accuracy,
-                validation_loss: validation.map(|validation| validation.loss),
-                validation_accuracy: validation.map(|validation| validation.accuracy),
-                seconds,
-            };
-            history.epochs.push(record);
-            if flow.is_break() || on_progress(Progress::Epoch(&record)).is_break() {
-                break;
-            }
-        }
-        Ok(history)
-    }
-}
-
-/// All that training allocates.
-struct Work<F> {
-    optimizer: OptimizerState<F>,
-    tape: Tape<F>,
-    order: Vec<usize>,
-    targets: OwnedTargets<F>,
-    weights: Vec<F>,
-}
-
-/// Mean loss and accuracy of the rows of an epoch so far.
-#[derive(Clone, Copy)]
-struct Means {
-    loss: f64,
-    accuracy: f64,
-}
-
-impl<F: Real> Work<F> {
-    fn new(network: &Network<F>, train: Samples<F>, training: &Training<F>) -> Result<Self, Error> {
-        let batch_size = training.batch_size.min(train.rows.len());
-        let optimizer = OptimizerState::new(training.optimizer.clone(), network)?;
-        let optimizer = optimizer.with_schedule(training.schedule.clone())?;
-        Ok(Work {
-            optimizer: match training.clipping {
-                None => optimizer,
-                Some(clipping) => optimizer.with_clipping(clipping)?,
-            },
-            tape: network.tape(batch_size),
-            order: Vec::with_capacity(train.rows.len()),
-            targets: OwnedTargets::with_capacity(train.targets.targets, batch_size),
-            weights: Vec::with_capacity(batch_size),
-        })
-    }
-
-    /// One epoch: every row once, in this epoch's order.
-    fn epoch(
-        &mut self,
-        network: &mut Network<F>,
-        train: Samples<F>,
-        training: &Training<F>,
-        (epochs_before, epoch): (usize, usize),
-        on_progress: OnProgress,
-    ) -> Result<(Means, ControlFlow<()>), Error> {
-        self.order.clear();
-        self.order.extend(0..train.rows.len());
-        Random::new(training.seed, Purpose::Shuffle, epochs_before + epoch - 1).shuffle(&mut self.order);
-
-        let loss = &*training.loss;
-        let fused = network.split_head(loss).0 < network.layers().len();
-        let mut tally = Tally::new(loss, training.accuracy, network.head().filter(|_| fused));
-        let batches = self.order.len().div_ceil(training.batch_size);
-        let mut flow = ControlFlow::Continue(());
-        let mut means = Means { loss: 0.0, accuracy: 0.0 };
-        for (number, indices) in self.order.chunks(training.batch_size).enumerate() {
-            let targets = self.targets.gather(train.targets.targets, indices);
-            let weights = train.targets.weights.map(|weights| {
-                self.weights.clear();
-                self.weights.extend(indices.iter().map(|&index| weights[index]));
-                &*self.weights
-            });
-            let targets = WeightedTargets { targets, weights };
-            let batch = Batch { rows: train.rows, indices, targets };
-            let mean = network.train_step(batch, loss, &mut self.optimizer, &mut self.tape)?.as_f64();
-            if !mean.is_finite() {
-                return Err(Error::Diverged { epoch, batch: number + 1, loss: mean });
-            }
-            let outputs = network.last_outputs(&self.tape, indices.len(), loss);
-            tally.add(mean * loss.divisor(targets), outputs, targets);
-            means = Means { loss: tally.mean_loss(), accuracy: tally.accuracy() };
-            let Means { loss, accuracy } = means;
-            let news = Progress::Batch {
-                epoch,
-                epochs: training.epochs,
-                batch: number + 1,
-                batches,
-                loss,
-                accuracy,
-            };
-            flow = on_progress(news);
-            if flow.is_break() {
-                break;
-            }
-        }
-        // The loss tells of the parameters before a step; the last step is seen here.
-        if let Some(parameter) = network.parameters().iter().find(|parameter| !parameter.is_finite()) {
-            return Err(Error::Diverged { epoch, batch: batches, loss: parameter.as_f64() });
-        }
-        Ok((means, flow))
     }
 }

@@ -1,6 +1,8 @@
-use super::{Accuracy, EpochRecord};
+use super::{Accuracy, Checkpoints, ClassWeights, EarlyStopping};
+use crate::settings::fraction;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
-use chainrule_core::{Error, Loss, Optimizer, Real, Rows, WeightedTargets};
+use chainrule_core::{Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
+use chainrule_kernels::pool;
 use std::sync::Arc;
 
 /// Rows and their answers.
@@ -19,6 +21,16 @@ impl<'a, F: Real> Samples<'a, F> {
         F: 't,
     {
         Samples { rows, targets: targets.into().reborrow() }
+    }
+
+    /// The true class of each row: its label, or the most probable one of a soft target.
+    pub(crate) fn true_classes(&self, classes: usize) -> Result<Vec<usize>, Error> {
+        let Samples { rows, targets } = *self;
+        targets.targets.check(classes)?;
+        if targets.len() != rows.len() {
+            return Err(Error::RowCount { place: "targets", expected: rows.len(), found: targets.len() });
+        }
+        Ok((0..targets.len()).map(|row| targets.targets.class(row)).collect())
     }
 
     /// The same targets for other inputs.
@@ -48,7 +60,16 @@ pub struct Training<F> {
     pub schedule: Schedule,
     /// A bound on the gradient.
     pub clipping: Option<Clipping>,
-    /// Seed of the order of the rows.
+    /// How much each class counts; the loss's own weights unless said. Validation counts by the same.
+    pub class_weights: Option<ClassWeights>,
+    /// Share of the training rows that is kept back to validate on, the same of each class, by the seed; 0 unless said. Only where no
+    /// validation rows are given.
+    pub validation_fraction: f64,
+    /// Whether it ends before its last epoch when the validation rows say so.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Whether, where and how often it keeps itself in a file to go on from.
+    pub checkpoints: Option<Checkpoints>,
+    /// Seed of the order of the rows, and of which validate.
     pub seed: u64,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
@@ -65,6 +86,10 @@ impl<F: Real> Default for Training<F> {
             optimizer: Arc::new(Adam::default()),
             schedule: Schedule::Constant,
             clipping: None,
+            class_weights: None,
+            validation_fraction: 0.0,
+            early_stopping: None,
+            checkpoints: None,
             seed: 0,
             threads: 0,
         }
@@ -81,29 +106,36 @@ impl<F: Real> Training<F> {
         self.accuracy.check()?;
         self.schedule.check()?;
         self.clipping.map_or(Ok(()), |clipping| clipping.check())?;
+        fraction("validation_fraction", self.validation_fraction)?;
+        self.early_stopping.map_or(Ok(()), |stopping| stopping.check())?;
+        self.checkpoints.as_ref().map_or(Ok(()), Checkpoints::check)?;
         self.optimizer.check()
     }
-}
 
-/// News of a training under way.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Progress<'a> {
-    /// A step was taken.
-    Batch {
-        /// Epoch of this training, from 1.
-        epoch: usize,
-        /// Epochs that this training will take.
-        epochs: usize,
-        /// Batch of the epoch, from 1.
-        batch: usize,
-        /// Batches of the epoch.
-        batches: usize,
-        /// Mean loss of the epoch's rows so far.
-        loss: f64,
-        /// Share of the epoch's answers so far that were right.
-        accuracy: f64,
-    },
-    /// An epoch is over.
-    Epoch(&'a EpochRecord),
+    /// The same with the class weights in the loss, where any were asked for.
+    pub(super) fn with_class_weights(&self, targets: Targets<F>, classes: usize) -> Result<Self, Error> {
+        let loss = match &self.class_weights {
+            None => self.loss.clone(),
+            Some(weights) => self.loss_with(&weights.of(targets, classes)?)?,
+        };
+        Ok(Training { loss, ..self.clone() })
+    }
+
+    /// The loss with these class weights.
+    pub(super) fn loss_with(&self, class_weights: &[f64]) -> Result<Arc<dyn Loss<F>>, Error> {
+        let unsupported = || Error::ClassWeightsUnsupported { loss: self.loss.name() };
+        self.loss.with_class_weights(class_weights).ok_or_else(unsupported)
+    }
+
+    /// Does the work on as many threads as the training wants.
+    pub(super) fn in_pool<R: Send>(
+        &self,
+        work: impl FnOnce() -> Result<R, Error> + Send,
+    ) -> Result<R, Error> {
+        match self.threads {
+            // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
+            0 => rayon::scope(|_| work()),
+            threads => pool(threads)?.install(work),
+        }
+    }
 }

@@ -1,92 +1,69 @@
 //! What training leaves behind.
 
-use super::settings::Settings;
-use super::{Trained, test_results};
-use crate::charts;
+use super::Trained;
 use crate::machine::Blas;
 use crate::output_directory::OutputDirectory;
-use anyhow::{Result, anyhow};
+use crate::{charts, config};
+use anyhow::Result;
 use chainrule_core::Real;
 use chainrule_kernels::simd_level;
-use chainrule_models::{Classifier, EpochRecord};
+use chainrule_models::{Classifier, History};
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub(super) const MODEL: &str = "model.safetensors";
+pub(super) const CONFIG: &str = "config.toml";
 pub(super) const HISTORY: &str = "history.csv";
 pub(super) const CURVES: &str = "curves.svg";
 pub(super) const METRICS: &str = "metrics.json";
 
 /// All of them.
-pub(super) const NAMES: [&str; 4] = [MODEL, HISTORY, CURVES, METRICS];
+pub(super) const NAMES: [&str; 5] = [MODEL, CONFIG, HISTORY, CURVES, METRICS];
 
 /// Writes them all; what can be made in memory is made before the first is written.
 pub(super) fn write(trained: &Trained, directory: &OutputDirectory) -> Result<()> {
-    let epochs = &trained.history.epochs;
-    let (history, curves, metrics) = (history(epochs)?, charts::curves(epochs)?, metrics(trained)?);
+    let curves = charts::curves(&trained.history.epochs, trained.settings.config.held_out())?;
+    let config = config::to_toml(&trained.settings.config)?;
+    let mut metrics = serde_json::to_vec_pretty(&trained.metrics()?)?;
+    metrics.push(b'\n');
     trained.classifier.save(directory.file(MODEL))?;
-    directory.write(HISTORY, &history)?;
+    directory.write(CONFIG, config.as_bytes())?;
+    directory.write(HISTORY, trained.history.to_csv().as_bytes())?;
     directory.write(CURVES, curves.as_bytes())?;
     directory.write(METRICS, &metrics)
 }
 
-/// A row of `history.csv`.
-#[derive(Serialize)]
-struct Row {
-    epoch: usize,
-    loss: f64,
-    accuracy: f64,
-    test_loss: Option<f64>,
-    test_accuracy: Option<f64>,
-    seconds: f64,
-}
-
-fn history(epochs: &[EpochRecord]) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in epochs {
-        writer.serialize(Row {
-            epoch: record.epoch,
-            loss: record.loss,
-            accuracy: record.accuracy,
-            test_loss: record.validation_loss,
-            test_accuracy: record.validation_accuracy,
-            seconds: record.seconds,
-        })?;
-    }
-    writer.into_inner().map_err(|error| anyhow!("{HISTORY}: {error}"))
-}
-
 /// `metrics.json`
 #[derive(Serialize)]
-struct Metrics<'a> {
-    test_accuracy: f64,
-    test_loss: f64,
+pub(super) struct Metrics<'a> {
+    test_accuracy: Option<f64>,
+    test_loss: Option<f64>,
     epoch_seconds: Vec<f64>,
     parameters_sha256: String,
-    #[serde(flatten)]
-    settings: &'a Settings,
+    settings: Value,
+    history: &'a History,
     threads: usize,
     simd: String,
     blas: Blas,
     version: &'static str,
 }
 
-fn metrics(trained: &Trained) -> Result<Vec<u8>> {
-    let (test_loss, test_accuracy) = test_results(trained.last()?);
-    let metrics = Metrics {
-        test_accuracy,
-        test_loss,
-        epoch_seconds: trained.history.epochs.iter().map(|epoch| epoch.seconds).collect(),
-        parameters_sha256: parameters_sha256(&trained.classifier),
-        settings: &trained.settings,
-        threads: trained.threads,
-        simd: simd_level().to_string(),
-        blas: Blas::here(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let mut json = serde_json::to_vec_pretty(&metrics)?;
-    json.push(b'\n');
-    Ok(json)
+impl Trained {
+    pub(super) fn metrics(&self) -> Result<Metrics<'_>> {
+        Ok(Metrics {
+            test_accuracy: self.test.as_ref().map(|test| test.accuracy),
+            test_loss: self.test.as_ref().map(|test| test.loss),
+            epoch_seconds: self.history.epochs.iter().map(|epoch| epoch.seconds).collect(),
+            parameters_sha256: parameters_sha256(&self.classifier),
+            settings: serde_json::to_value(&self.settings.config)?,
+            history: &self.history,
+            threads: self.threads,
+            simd: simd_level().to_string(),
+            blas: Blas::here(),
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
 }
 
 /// SHA-256 of all parameters as little-endian bytes, in hexadecimal digits.

@@ -1,36 +1,40 @@
 //! `chainrule train`
 
+mod checkpoint;
 mod files;
 mod settings;
+mod watcher;
 
-use crate::args::{DataName, TrainArgs};
+use crate::args::{Config, TrainArgs};
 use crate::data::Parts;
-use crate::machine;
+use crate::model::{CONFIG, ENCODER};
 use crate::output_directory::OutputDirectory;
-use crate::progress::EpochBar;
-use crate::stdout::unless_closed;
-use anyhow::{Context, Result};
-use chainrule_models::{Classifier, EpochRecord, History, Samples};
+use crate::stdout::{print_json, unless_closed};
+use crate::{config, interrupt, machine};
+use anyhow::{Error, Result, anyhow, ensure};
+use chainrule_data::DataSet;
+use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Training};
+use checkpoint::Resumable;
+use clap::ArgMatches;
 use settings::Settings;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use watcher::Watcher;
 
 /// A training that is over.
 struct Trained {
     settings: Settings,
     classifier: Classifier<f32>,
     history: History,
+    /// On the test part, if there is one.
+    test: Option<Evaluation>,
     /// Threads that it ran on.
     threads: usize,
 }
 
 impl Trained {
-    /// What the last epoch brought: the test part has seen the final parameters.
-    fn last(&self) -> Result<&EpochRecord> {
-        self.history.epochs.last().context("training took no epoch")
-    }
-
     /// Time of the training part of an epoch, in seconds: the median of all.
     fn median_epoch_seconds(&self) -> f64 {
         let mut seconds: Vec<f64> = self.history.epochs.iter().map(|epoch| epoch.seconds).collect();
@@ -39,94 +43,182 @@ impl Trained {
     }
 }
 
-pub(super) fn run(args: &TrainArgs) -> Result<()> {
-    let parts = args.data.load(args.seed)?;
-    let settings = Settings::new(args);
+pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    let mut config = match (&args.config, &args.resume) {
+        (Some(file), _) => config::read(file, &args.settings, matches)?,
+        (None, Some(directory)) => resumed_config(directory, args, matches)?,
+        (None, None) => args.settings.clone(),
+    };
+    if let Some(directory) = &args.resume {
+        config.run.out.clone_from(directory);
+    }
+    let settings = Settings::new(config)?;
+    let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
     settings.check_memory(&parts)?;
-    machine::on_threads(args.threads, || {
-        let directory = OutputDirectory::prepare(&args.out, &files::NAMES)?;
-        let trained = train(settings, &parts, args.quiet)?;
+    interrupt::listen()?;
+    machine::on_threads(settings.config.run.threads, || {
+        let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::NAMES)?;
+        let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
+        let resume = args.resume.as_ref().map(|_| resumable.checkpoint.clone());
+        let training = Training {
+            checkpoints: resumable.checkpoints(settings.config.run.checkpoint_every),
+            ..settings.training(&parts)
+        };
+        let trained = train(settings, &parts, &training, resume.as_deref())
+            .map_err(|error| if resumable.is_kept() { with_checkpoint(error, &resumable) } else { error })?;
+        if trained.history.ending == Some(Ending::Callback) {
+            return interrupted(&trained, &resumable);
+        }
         files::write(&trained, &directory)?;
-        let closing = if args.quiet { closing_line(&trained, args)? } else { summary(&trained, args)? };
-        Ok(unless_closed(io::stdout().write_all(closing.as_bytes()))?)
+        resumable.remove();
+        if trained.settings.config.run.json {
+            print_json(&trained.metrics()?)?;
+        } else {
+            let closing =
+                if trained.settings.config.run.quiet { closing_line(&trained) } else { summary(&trained)? };
+            unless_closed(io::stdout().write_all(closing.as_bytes()))?;
+        }
+        Ok(ExitCode::SUCCESS)
     })
 }
 
-fn train(settings: Settings, parts: &Parts, quiet: bool) -> Result<Trained> {
-    let Parts { train, test } = parts;
-    let mut classifier = Classifier::<f32>::builder(train.width(), train.class_names().len())
-        .hidden(&settings.hidden)
-        .gradient(settings.gradient.into())
-        .seed(settings.seed)
-        .scaling(train.scaling())
-        .class_names(train.class_names())
-        .build()?;
-    if !quiet {
-        let mut widths = vec![train.width()];
-        widths.extend(&settings.hidden);
-        widths.push(train.class_names().len());
-        let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
-        let intro = format!(
-            "{}: {} rows to train on, {} to test; network {}, {} parameters\n",
-            settings.data,
-            train.len(),
-            test.len(),
-            widths.join(" → "),
-            classifier.network().parameters().len()
-        );
-        unless_closed(io::stdout().write_all(intro.as_bytes()))?;
-    }
-
-    let bar = EpochBar::new(quiet);
-    let mut shown = Ok(());
-    let history = classifier.fit_with(
-        Samples::new(train, train.targets()),
-        Some(Samples::new(test, test.targets())),
-        &settings.training(),
-        &mut |news| {
-            shown = unless_closed(bar.show(news));
-            if shown.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        },
-    );
-    bar.finish();
-    shown.context("standard output")?;
-    Ok(Trained { settings, classifier, history: history?, threads: rayon::current_num_threads() })
+fn samples(set: &DataSet) -> Samples<'_, f32> {
+    Samples::new(set, set.targets())
 }
 
-fn closing_line(trained: &Trained, args: &TrainArgs) -> Result<String> {
-    let last = trained.last()?;
-    let (loss, accuracy) = test_results(last);
+/// The settings of the training that was interrupted in a directory, but for flags that may differ.
+fn resumed_config(directory: &Path, args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
+    for file in [checkpoint::CHECKPOINT, checkpoint::SETTINGS] {
+        ensure!(
+            directory.join(file).is_file(),
+            "--resume {}: there is no {file} in it, so no training was interrupted there",
+            directory.display()
+        );
+    }
+    config::read(&directory.join(checkpoint::SETTINGS), &args.settings, matches)
+}
+
+/// Where the numbers are from before they left the finite ones.
+fn with_checkpoint(error: Error, resumable: &Resumable) -> Error {
+    match error.downcast_ref() {
+        Some(chainrule_core::Error::Diverged { .. }) => {
+            anyhow!("{error}; {} is from before", resumable.checkpoint.display())
+        }
+        _ => error,
+    }
+}
+
+/// Says how to go on with a training that Ctrl-C ended.
+fn interrupted(trained: &Trained, resumable: &Resumable) -> Result<ExitCode> {
+    let out = trained.settings.config.run.out.display();
+    let epochs = trained.history.epochs.len();
+    let text = if resumable.is_kept() {
+        format!("interrupted in epoch {epochs}; go on with: chainrule train --resume {out}\n")
+    } else {
+        format!("interrupted in epoch {epochs}; nothing is kept, as --checkpoint-every is 0\n")
+    };
+    unless_closed(io::stderr().write_all(text.as_bytes()))?;
+    Ok(ExitCode::from(interrupt::EXIT_CODE))
+}
+
+/// Trains, from the beginning or from a checkpoint.
+fn train(
+    settings: Settings,
+    parts: &Parts,
+    training: &Training<f32>,
+    resume: Option<&Path>,
+) -> Result<Trained> {
+    let mut classifier = build(&settings, parts)?;
+    let run = &settings.config.run;
+    if !run.quiet && !run.json {
+        unless_closed(io::stdout().write_all(introduction(&settings, parts, &classifier).as_bytes()))?;
+    }
+    let mut watcher = Watcher::new(run.quiet || run.json);
+    // Without a validation part the curves show the test part, which then decides nothing.
+    let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
+    let rows = samples(&parts.train);
+    let trained = match resume {
+        None => classifier.fit_with(rows, validation, training, &mut watcher),
+        Some(checkpoint) => classifier.resume(checkpoint, rows, validation, training, &mut watcher),
+    };
+    watcher.finish()?;
+    let history = trained?;
+    let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
+    Ok(Trained { settings, classifier, history, test, threads: rayon::current_num_threads() })
+}
+
+fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
+    let Parts { train, encoder, .. } = parts;
+    let mut builder = Classifier::<f32>::builder(train.width(), train.class_names().len())
+        .hidden_layers(settings.hidden_layers())
+        .gradient(settings.config.network.gradient.into())
+        .seed(settings.config.training.seed)
+        .scaling(&settings.scaling(parts)?)
+        .class_names(train.class_names())
+        .metadata(CONFIG, config::to_toml(&settings.config)?);
+    if let Some(encoder) = encoder {
+        builder = builder.metadata(ENCODER, serde_json::to_string(encoder)?);
+    }
+    Ok(builder.build()?)
+}
+
+fn introduction(settings: &Settings, parts: &Parts, classifier: &Classifier<f32>) -> String {
+    let mut widths = vec![parts.train.width()];
+    widths.extend(&settings.hidden);
+    widths.push(parts.train.class_names().len());
+    let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+    let rows = |part: &Option<DataSet>| part.as_ref().map_or(0, DataSet::len);
+    let validation = match rows(&parts.validation) {
+        0 => String::new(),
+        rows => format!(", {rows} to validate"),
+    };
+    format!(
+        "{}: {} rows to train on{validation}, {} to test; network {}, {} parameters\n",
+        settings.config.data.data,
+        parts.train.len(),
+        rows(&parts.test),
+        widths.join(" → "),
+        classifier.network().parameters().len()
+    )
+}
+
+/// "test accuracy 0.9, test loss 0.3", or that there is no test part.
+fn test_results(trained: &Trained) -> String {
+    match &trained.test {
+        Some(Evaluation { loss, accuracy, .. }) => {
+            format!("test accuracy {accuracy:.4}, test loss {loss:.4}")
+        }
+        None => "no test part".to_owned(),
+    }
+}
+
+fn closing_line(trained: &Trained) -> String {
     let seconds = trained.median_epoch_seconds();
-    let (data, out) = (trained.settings.data, args.out.display());
+    let (data, out) = (&trained.settings.config.data.data, trained.settings.config.run.out.display());
     let epochs = match trained.history.epochs.len() {
         1 => "1 epoch".to_owned(),
         epochs => format!("{epochs} epochs"),
     };
-    Ok(format!(
-        "{data}: test accuracy {accuracy:.4}, test loss {loss:.4}, {epochs} of {seconds:.4} s; see {out}\n"
-    ))
+    format!("{data}: {}, {epochs} of {seconds:.4} s; see {out}\n", test_results(trained))
 }
 
-fn summary(trained: &Trained, args: &TrainArgs) -> Result<String> {
-    let (loss, accuracy) = test_results(trained.last()?);
+fn summary(trained: &Trained) -> Result<String> {
     let (seconds, threads) = (trained.median_epoch_seconds(), trained.threads);
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
-    let mut text = format!(
-        "\ntest loss {loss:.4}, test accuracy {accuracy:.4}; median time per epoch {seconds:.4} s on {threads}\n\n"
-    );
-    let path = |name| args.out.join(name).display().to_string();
-    let mut evaluate = format!("chainrule evaluate --model {}", path(files::MODEL));
-    if trained.settings.data != DataName::Digits {
-        write!(evaluate, " --data {}", trained.settings.data)?;
+    let mut text = String::from("\n");
+    if let Some(best) = trained.history.best() {
+        writeln!(
+            text,
+            "the parameters are those after epoch {}, the best on the validation part",
+            best.epoch
+        )?;
     }
-    if let Some(directory) = &args.data.data_dir {
-        write!(evaluate, " --data-dir {}", directory.display())?;
-    } else if args.seed != 0 && trained.settings.data != DataName::FashionMnist {
-        write!(evaluate, " --seed {}", args.seed)?;
-    }
+    writeln!(text, "{}; median time per epoch {seconds:.4} s on {threads}\n", test_results(trained))?;
+    let path = |name| trained.settings.config.run.out.join(name).display().to_string();
     let table = [
         (files::CURVES, "loss and accuracy by epoch: look at this first"),
         (files::MODEL, "the classifier"),
+        (files::CONFIG, "every setting; train --config reads it"),
         (files::HISTORY, "the numbers behind the curves"),
         (files::METRICS, "results, settings and machine"),
     ]
@@ -135,11 +227,6 @@ fn summary(trained: &Trained, args: &TrainArgs) -> Result<String> {
     for (path, what) in table {
         writeln!(text, "{path:<width$}  {what}")?;
     }
-    writeln!(text, "\nNext: {evaluate}")?;
+    writeln!(text, "\nNext: chainrule report --model {}", path(files::MODEL))?;
     Ok(text)
-}
-
-/// Loss and accuracy of the test part.
-fn test_results(record: &EpochRecord) -> (f64, f64) {
-    (record.validation_loss.unwrap_or(f64::NAN), record.validation_accuracy.unwrap_or(f64::NAN))
 }

@@ -1,69 +1,144 @@
-use crate::args::{DataName, Gradient, OptimizerName, TrainArgs};
+use crate::args::{
+    ActivationName, ClassWeightsName, Config, DataSource, Hidden, MonitorName, OptimizerName, PreprocessName,
+    ScheduleName,
+};
 use crate::data::Parts;
 use crate::machine;
-use anyhow::Result;
-use chainrule_core::Optimizer;
-use chainrule_models::{Adam, Sgd, Training};
-use serde::Serialize;
+use anyhow::{Result, ensure};
+use chainrule_core::{Optimizer, Preprocessor, Scaling};
+use chainrule_models::{
+    Adam, CategoricalCrossEntropy, ClassWeights, Clipping, EarlyStopping, LayerSpec, Monitor, Schedule, Sgd,
+    Training,
+};
 use std::sync::Arc;
 
-/// What decides a training: the arguments, with every default filled in.
-#[derive(Clone, Debug, Serialize)]
+/// Share of the rows that tells when to stop, where stopping was asked for.
+const VALIDATION_FRACTION: f64 = 0.1;
+
+/// What decides a training: the configuration, with every default filled in.
 pub(super) struct Settings {
-    pub(super) data: DataName,
+    pub(super) config: Config,
     pub(super) hidden: Vec<usize>,
     pub(super) epochs: usize,
     pub(super) batch: usize,
-    pub(super) optimizer: OptimizerName,
     pub(super) learning_rate: f64,
-    pub(super) seed: u64,
-    pub(super) gradient: Gradient,
+    pub(super) validation_fraction: f64,
 }
 
 impl Settings {
-    pub(super) fn new(args: &TrainArgs) -> Self {
-        let data = args.data.data;
-        let (hidden, epochs, batch): (&[usize], _, _) = match data {
-            DataName::Digits => (&[256, 128], 30, 16),
-            DataName::FashionMnist => (&[128, 128], 10, 128),
-            DataName::Spiral => (&[128, 128], 300, 32),
+    pub(super) fn new(mut config: Config) -> Result<Self> {
+        let (hidden, epochs, batch): (&[usize], _, _) = match config.data.data {
+            DataSource::Digits => (&[256, 128], 30, 16),
+            DataSource::FashionMnist => (&[128, 128], 10, 128),
+            DataSource::Spiral => (&[128, 128], 300, 32),
+            DataSource::File(_) => (&[128, 128], 100, 32),
         };
-        let learning_rate = match args.optimizer {
+        let training = &mut config.training;
+        let learning_rate = match training.optimizer {
             OptimizerName::Adam => Adam::default().learning_rate,
             OptimizerName::Sgd => Sgd::default().learning_rate,
         };
-        Settings {
-            data,
-            hidden: args.hidden.as_ref().map_or(hidden.to_vec(), |hidden| hidden.0.clone()),
-            epochs: args.epochs.unwrap_or(epochs),
-            batch: args.batch.unwrap_or(batch),
-            optimizer: args.optimizer,
-            learning_rate: args.learning_rate.unwrap_or(learning_rate),
-            seed: args.seed,
-            gradient: args.gradient,
+        ensure!(
+            training.optimizer == OptimizerName::Adam || training.weight_decay == 0.0,
+            "--weight-decay {}: sgd has none; choose --optimizer adam",
+            training.weight_decay
+        );
+        let validation = if training.patience.is_some() { VALIDATION_FRACTION } else { 0.0 };
+        Ok(Settings {
+            hidden: config.network.hidden.get_or_insert(Hidden(hidden.to_vec())).0.clone(),
+            epochs: *training.epochs.get_or_insert(epochs),
+            batch: *training.batch.get_or_insert(batch),
+            learning_rate: *training.learning_rate.get_or_insert(learning_rate),
+            validation_fraction: *config.data.validation_fraction.get_or_insert(validation),
+            config,
+        })
+    }
+
+    /// The layers before the last.
+    pub(super) fn hidden_layers(&self) -> Vec<LayerSpec> {
+        let network = &self.config.network;
+        let activation = || match network.activation {
+            ActivationName::Relu => LayerSpec::Relu,
+            ActivationName::Gelu => LayerSpec::Gelu,
+            ActivationName::Silu => LayerSpec::Silu,
+            ActivationName::Tanh => LayerSpec::Tanh,
+            ActivationName::Sigmoid => LayerSpec::Sigmoid,
+        };
+        let mut layers = Vec::new();
+        for (position, &width) in (0_u64..).zip(&self.hidden) {
+            layers.extend([LayerSpec::dense(width), activation()]);
+            if network.dropout > 0.0 {
+                // Layers of one seed would drop the same columns.
+                let seed = self.config.training.seed.wrapping_add(position);
+                layers.push(LayerSpec::Dropout { rate: network.dropout, seed });
+            }
         }
+        layers
+    }
+
+    /// What happens to the inputs, fitted to the training rows.
+    pub(super) fn scaling(&self, parts: &Parts) -> Result<Scaling> {
+        let preprocessor = match (self.config.network.preprocess, &self.config.data.data) {
+            (PreprocessName::Auto, DataSource::File(_)) | (PreprocessName::Standard, _) => {
+                Preprocessor::Standard
+            }
+            (PreprocessName::Auto, _) => return Ok(parts.train.scaling().clone()),
+            (PreprocessName::MinMax, _) => Preprocessor::MinMax,
+            (PreprocessName::None, _) => Preprocessor::None,
+        };
+        Ok(preprocessor.fit::<f32>(&parts.train)?)
     }
 
     /// As [`Classifier::fit`](chainrule_models::Classifier::fit) takes them, for the current thread pool.
-    pub(super) fn training(&self) -> Training<f32> {
+    pub(super) fn training(&self, parts: &Parts) -> Training<f32> {
+        let training = &self.config.training;
         let learning_rate = self.learning_rate;
-        let optimizer: Arc<dyn Optimizer<f32>> = match self.optimizer {
-            OptimizerName::Adam => Arc::new(Adam { learning_rate, ..Adam::default() }),
+        let optimizer: Arc<dyn Optimizer<f32>> = match training.optimizer {
+            OptimizerName::Adam => {
+                Arc::new(Adam { learning_rate, weight_decay: training.weight_decay, ..Adam::default() })
+            }
             OptimizerName::Sgd => Arc::new(Sgd { learning_rate, ..Sgd::default() }),
         };
+        let steps = (self.epochs as u64).saturating_mul(parts.train.len().div_ceil(self.batch) as u64);
+        let loss = CategoricalCrossEntropy::new();
         Training {
             epochs: self.epochs,
             batch_size: self.batch,
+            loss: Arc::new(match training.label_smoothing {
+                0.0 => loss,
+                smoothing => loss.label_smoothing(smoothing),
+            }),
             optimizer,
-            seed: self.seed,
+            schedule: match training.schedule {
+                ScheduleName::Constant => Schedule::Constant,
+                ScheduleName::Cosine => Schedule::Cosine { steps, end: 0.0 },
+                // The ends of PyTorch's one-cycle: a 25th, and that by 10,000.
+                ScheduleName::OneCycle => {
+                    Schedule::OneCycle { steps: steps.max(2), rise: 0.3, start: 0.04, end: 4e-6 }
+                }
+            },
+            clipping: training.clip_norm.map(Clipping::Norm),
+            class_weights: match training.class_weights {
+                ClassWeightsName::Equal => None,
+                ClassWeightsName::Balanced => Some(ClassWeights::Balanced),
+            },
+            early_stopping: training.patience.map(|patience| EarlyStopping {
+                monitor: match training.monitor {
+                    MonitorName::Loss => Monitor::ValidationLoss,
+                    MonitorName::Accuracy => Monitor::ValidationAccuracy,
+                },
+                patience,
+                ..EarlyStopping::default()
+            }),
+            seed: training.seed,
             ..Training::default()
         }
     }
 
     /// Makes sure that a network of these widths, and a batch of these rows, fit in memory.
     pub(super) fn check_memory(&self, parts: &Parts) -> Result<()> {
-        /// Parameters, their copy, their gradient, two moments, and the bytes of a file.
-        const COPIES: u128 = 7;
+        /// Parameters, their copy, the best, their gradient, two moments, and the bytes of a file.
+        const COPIES: u128 = 8;
         let mut widths = vec![parts.train.width() as u128];
         widths.extend(self.hidden.iter().map(|&width| width as u128));
         widths.push(parts.train.class_names().len() as u128);
@@ -71,7 +146,7 @@ impl Settings {
         let parameters = products.fold(0, u128::saturating_add);
         // A row's inputs, and for each layer before and after its activation outputs and their gradient.
         let row = widths.iter().fold(0, |sum: u128, width| sum.saturating_add(width.saturating_mul(4)));
-        let rows = self.batch.min(parts.train.len()).max(parts.test.len().min(1024)) as u128;
+        let rows = self.batch.min(parts.train.len()).max(parts.train.len().min(1024)) as u128;
         let numbers = parameters.saturating_mul(COPIES).saturating_add(row.saturating_mul(rows));
         let bytes = numbers.saturating_mul(size_of::<f32>() as u128);
         machine::check_memory(bytes, "choose narrower --hidden layers or a smaller --batch")

@@ -1,0 +1,163 @@
+//! `chainrule report`
+
+use crate::args::{Config, ReportArgs};
+use crate::data::LabelledRows;
+use crate::model::Model;
+use crate::output_directory::OutputDirectory;
+use crate::page::{Mistake, Page, Shown};
+use crate::stdout::print_json;
+use crate::{config, machine};
+use anyhow::{Context, Result};
+use chainrule_core::Rows;
+use chainrule_data::DataSet;
+use chainrule_kernels::argmax;
+use chainrule_models::History;
+use chainrule_models::metrics::{ClassificationReport, Predictions};
+use ndarray::Array2;
+use serde::Deserialize;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Mistakes that are shown.
+const MISTAKES: usize = 24;
+/// Inputs of a row that are shown, if it is no image.
+const INPUTS: usize = 8;
+/// Columns that are named.
+const NAMES: usize = 40;
+/// Beside the model: what `train` wrote of itself.
+const METRICS: &str = "metrics.json";
+
+#[derive(Deserialize)]
+struct Metrics {
+    history: History,
+}
+
+pub(super) fn run(args: &ReportArgs) -> Result<()> {
+    let model = Model::load(&args.model)?;
+    let rows = args.rows.load(&model)?;
+    let beside = |name: &str| model.path.with_file_name(name);
+    let out = args.out.clone().unwrap_or_else(|| beside("report.html"));
+    let (directory, name) = directory_of(&out)?;
+    let probabilities =
+        machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
+    let predictions = Predictions::new(rows.set.labels(), probabilities.view(), None)?;
+    let report = ClassificationReport::new(&predictions, model.classifier.class_names())?;
+    let history = history(&beside(METRICS))?;
+    let page = Page {
+        model: model.path.display().to_string(),
+        rows: rows.title.clone(),
+        report: &report,
+        held_out: model.config.as_ref().map_or("validation", Config::held_out),
+        history: history.as_ref(),
+        mistakes: &mistakes(&model, &rows, &probabilities)?,
+        summary: summary(&model, &rows.set),
+        layers: model.classifier.summary(),
+        settings: model.config.as_ref().map(config::to_toml).transpose()?,
+    };
+    directory.write(&name, page.render()?.as_bytes())?;
+    if args.json {
+        return print_json(&report);
+    }
+    Ok(writeln!(io::stdout(), "{report}\n{}: open it in a browser", out.display())?)
+}
+
+/// The history in a file of metrics; none if there is no such file.
+fn history(metrics: &Path) -> Result<Option<History>> {
+    let named = || metrics.display().to_string();
+    if !metrics.exists() {
+        return Ok(None);
+    }
+    let metrics: Metrics =
+        serde_json::from_str(&fs::read_to_string(metrics).with_context(named)?).with_context(named)?;
+    Ok(Some(metrics.history))
+}
+
+/// The directory of a file, and its name in it.
+fn directory_of(file: &Path) -> Result<(OutputDirectory, String)> {
+    let name = file.file_name().with_context(|| format!("--out {}: name a file", file.display()))?;
+    let name = name.to_string_lossy().into_owned();
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    Ok((OutputDirectory::prepare("--out", &directory, &[&name])?, name))
+}
+
+/// The mistakes of which the model was surest.
+fn mistakes(model: &Model, rows: &LabelledRows, probabilities: &Array2<f32>) -> Result<Vec<Mistake>> {
+    let labels = rows.set.labels();
+    let mut wrong: Vec<(usize, usize, f32)> = probabilities
+        .outer_iter()
+        .enumerate()
+        .map(|(row, p)| (row, argmax(p), p[argmax(p)]))
+        .filter(|(row, predicted, _)| *predicted != labels[*row])
+        .collect();
+    wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
+    wrong.truncate(MISTAKES);
+    let mut inputs = Array2::<f32>::zeros((wrong.len(), rows.set.width()));
+    rows.set.gather(&Vec::from_iter(wrong.iter().map(|(row, ..)| *row)), inputs.view_mut())?;
+    let range =
+        inputs.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let names = input_names(model, rows.set.width());
+    let names_of = model.classifier.class_names();
+    let mistake = |((row, predicted, confidence), inputs): ((usize, usize, f32), &[f32])| {
+        Ok(Mistake {
+            row: row + 1,
+            truth: names_of[labels[row]].clone(),
+            predicted: names_of[predicted].clone(),
+            confidence: f64::from(confidence),
+            shown: match rows.image_shape {
+                Some(shape) => Shown::picture(inputs, shape, range)?,
+                None => {
+                    Shown::Inputs(names.iter().cloned().zip(inputs.iter().copied()).take(INPUTS).collect())
+                }
+            },
+        })
+    };
+    let width = rows.set.width();
+    let inputs = inputs.as_slice().unwrap_or_default().chunks(width);
+    wrong.into_iter().zip(inputs).map(mistake).collect()
+}
+
+fn input_names(model: &Model, width: usize) -> Vec<String> {
+    match &model.encoder {
+        Some(encoder) => encoder.input_names(),
+        None => (1..=width).map(|column| format!("column {column}")).collect(),
+    }
+}
+
+/// The names, or the first of very many.
+fn some_of(names: &[String]) -> String {
+    match names.len().checked_sub(NAMES) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..NAMES].join(", ")),
+    }
+}
+
+fn summary(model: &Model, rows: &DataSet) -> Vec<(&'static str, String)> {
+    let classifier = &model.classifier;
+    let mut counts = vec![0_usize; classifier.class_names().len()];
+    rows.labels().iter().for_each(|&label| counts[label] += 1);
+    let (least, most) =
+        (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    let mut summary = vec![
+        ("rows measured", rows.len().to_string()),
+        ("classes", format!("{} ({least} to {most} rows each)", classifier.class_names().len())),
+        ("inputs", rows.width().to_string()),
+        ("parameters", classifier.network().parameters().len().to_string()),
+        (
+            "preprocessing",
+            match classifier.scaling().columns() {
+                None => {
+                    let (shift, factor) = classifier.scaling().column(0);
+                    format!("(x - {shift}) · {factor}")
+                }
+                Some(_) => "each column by its own shift and factor".to_owned(),
+            },
+        ),
+    ];
+    if let Some(encoder) = &model.encoder {
+        summary.push(("target", encoder.target().to_owned()));
+        summary.push(("columns", some_of(&encoder.input_names())));
+    }
+    summary
+}

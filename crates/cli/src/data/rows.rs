@@ -1,0 +1,97 @@
+use super::arrays::Kind;
+use super::parts::{Parts, built_in_set, cut};
+use crate::args::{DataSource, RowsArgs};
+use crate::model::Model;
+use anyhow::{Context, Result, bail, ensure};
+use chainrule_data::{DataSet, Table, TableOptions, read_arrays_labelled};
+use std::path::Path;
+
+/// Share of a built-in set that is its test part, where it has none of its own and the model's settings say nothing else.
+const TEST_FRACTION: f64 = 0.2;
+
+/// Rows to try a model on.
+pub(crate) struct LabelledRows {
+    pub(crate) set: DataSet,
+    /// What they are, as "digits, test part".
+    pub(crate) title: String,
+    /// (rows, columns) of the image that a row is, if it is one.
+    pub(crate) image_shape: Option<(usize, usize)>,
+}
+
+impl RowsArgs {
+    /// The rows that the options name; without a name the test part of the model's training.
+    pub(crate) fn load(&self, model: &Model) -> Result<LabelledRows> {
+        let (set, title, image_shape) = match &self.data {
+            None => self.test_part(model)?,
+            Some(DataSource::File(path)) => {
+                let set = self.file_rows(path, model)?;
+                (set, path.display().to_string(), None)
+            }
+            Some(name) => {
+                let seed =
+                    self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
+                let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
+                let test = match test {
+                    Some(test) => test,
+                    None => cut(&set, 0.0, TEST_FRACTION, seed)?.test.context("the test part is empty")?,
+                };
+                let image_shape = test.image_shape();
+                (test, format!("{name}, test part"), image_shape)
+            }
+        };
+        let network = model.classifier.network();
+        let (width, classes) = (network.inputs(), network.outputs());
+        ensure!(
+            (width, classes) == (set.width(), set.class_names().len()),
+            "{}: the model takes rows of {width} columns and knows {classes} classes, but {title} has {} columns and \
+             {} classes; choose the --data that it was trained on",
+            model.path.display(),
+            set.width(),
+            set.class_names().len()
+        );
+        Ok(LabelledRows { set, title, image_shape: image_shape.or(model.image_shape()) })
+    }
+
+    fn test_part(&self, model: &Model) -> Result<(DataSet, String, Option<(usize, usize)>)> {
+        let Some(config) = &model.config else {
+            bail!(
+                "{}: the model does not say what it was trained on; name rows by --data",
+                model.path.display()
+            );
+        };
+        let mut data = config.data.clone();
+        if self.data_dir.is_some() {
+            data.data_dir.clone_from(&self.data_dir);
+        }
+        let seed = self.seed.unwrap_or(config.training.seed);
+        let validation = data.validation_fraction.unwrap_or(0.0);
+        let Parts { test, image_shape, .. } = data.load(validation, seed)?;
+        let test = test.with_context(|| {
+            format!(
+                "{}: the model was trained without a test part; name rows by --data",
+                model.path.display()
+            )
+        })?;
+        Ok((test, format!("{}, test part", data.data), image_shape))
+    }
+}
+
+impl RowsArgs {
+    /// All rows of a file, in the classes of the model.
+    fn file_rows(&self, path: &Path, model: &Model) -> Result<DataSet> {
+        let class_names = model.classifier.class_names();
+        if !matches!(Kind::of(path), Kind::Table) {
+            let (inputs, labels) = self.arrays.sources(path);
+            return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
+        }
+        let set = match &model.encoder {
+            Some(encoder) => encoder.read_labelled(path, class_names)?,
+            None => {
+                let table = Table::read(path, &TableOptions::default())?;
+                let all: Vec<usize> = (0..table.len()).collect();
+                table.fit_encoder(&all)?.read_labelled(path, class_names)?
+            }
+        };
+        Ok(set)
+    }
+}

@@ -1,0 +1,40 @@
+//! A model file as the commands use it: the classifier, and what the program kept with it.
+
+use crate::args::Config;
+use crate::config;
+use anyhow::{Context, Result};
+use chainrule_data::Encoder;
+use chainrule_models::Classifier;
+use std::path::{Path, PathBuf};
+
+/// Keys of the classifier's metadata.
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const ENCODER: &str = "encoder.json";
+
+/// What `train` wrote; a model that a Rust program saved has neither settings nor encoder.
+pub(crate) struct Model {
+    pub(crate) path: PathBuf,
+    pub(crate) classifier: Classifier<f32>,
+    pub(crate) config: Option<Config>,
+    pub(crate) encoder: Option<Encoder>,
+}
+
+impl Model {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let classifier = Classifier::<f32>::load(path)?;
+        let named = |key| move || format!("{}: its metadata {key}", path.display());
+        let config = classifier.metadata(CONFIG).map(config::from_toml);
+        let encoder = classifier.metadata(ENCODER).map(serde_json::from_str);
+        Ok(Model {
+            path: path.to_owned(),
+            config: config.transpose().with_context(named(CONFIG))?,
+            encoder: encoder.transpose().with_context(named(ENCODER))?,
+            classifier,
+        })
+    }
+
+    /// (rows, columns) of the image that a row is, if its settings say so.
+    pub(crate) fn image_shape(&self) -> Option<(usize, usize)> {
+        self.config.as_ref()?.data.image.map(|image| (image.0, image.1))
+    }
+}

@@ -1,0 +1,112 @@
+//! The report: one HTML page that holds all it needs.
+
+mod confusion;
+mod mistakes;
+mod picture;
+mod scores;
+
+pub(crate) use mistakes::{Mistake, Shown};
+
+use crate::charts;
+use anyhow::Result;
+use chainrule_models::History;
+use chainrule_models::metrics::ClassificationReport;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+
+/// All that the page shows.
+pub(crate) struct Page<'a> {
+    /// The model's file.
+    pub(crate) model: String,
+    /// The rows that it was measured on.
+    pub(crate) rows: String,
+    pub(crate) report: &'a ClassificationReport,
+    /// What the part is called that was evaluated after each epoch.
+    pub(crate) held_out: &'static str,
+    /// Of the training, if it is known.
+    pub(crate) history: Option<&'a History>,
+    /// The most confident ones first.
+    pub(crate) mistakes: &'a [Mistake],
+    /// (name, value) of the model and the data.
+    pub(crate) summary: Vec<(&'static str, String)>,
+    /// A table of the layers.
+    pub(crate) layers: String,
+    /// The settings, as TOML.
+    pub(crate) settings: Option<String>,
+}
+
+impl Page<'_> {
+    /// The text of the HTML file.
+    pub(crate) fn render(&self) -> Result<String> {
+        let curves =
+            self.history.map(|history| charts::curves(&history.epochs, self.held_out)).transpose()?;
+        let reliability = charts::reliability(&self.report.reliability)?;
+        let title = format!("chainrule: {}", self.rows);
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    // An icon of nothing: browsers ask for one that there is not.
+                    link rel="icon" href="data:,";
+                    title { (title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    header {
+                        h1 { "How good is this classifier?" }
+                        p { code { (self.model) } " on " (self.rows) ": " (self.report.rows) " rows." }
+                        (scores::tiles(self.report))
+                    }
+                    main {
+                        (section("curves", "Training", html! {
+                            @match curves {
+                                Some(curves) => {
+                                    figure { (PreEscaped(curves)) }
+                                    @if let Some(history) = self.history { p { (ending(history)) } }
+                                }
+                                None => p { "There is no metrics.json beside the model, so the curves are not known." }
+                            }
+                        }))
+                        (section("confusion", "Confusion", confusion::matrix(self.report)))
+                        (section("classes", "Classes", scores::table(self.report)))
+                        (section("calibration", "Calibration", html! {
+                            figure { (PreEscaped(reliability)) }
+                            p {
+                                "Where bars end above the line, rows were right more often than their probability said; below, less. Expected calibration error "
+                                (format!("{:.4}", self.report.reliability.expected_error)) "."
+                            }
+                        }))
+                        (section("mistakes", "Most confident mistakes", mistakes::list(self.mistakes)))
+                        (section("model", "Model and data", html! {
+                            dl { @for (name, value) in &self.summary { dt { (name) } dd { (value) } } }
+                            pre { (self.layers) }
+                        }))
+                        @if let Some(settings) = &self.settings {
+                            (section("settings", "Settings", html! { pre { (settings) } }))
+                        }
+                    }
+                    footer { "Made by chainrule " (env!("CARGO_PKG_VERSION")) "." }
+                }
+            }
+        };
+        Ok(page.into_string())
+    }
+}
+
+fn section(id: &str, title: &str, content: Markup) -> Markup {
+    html! { section id=(id) { h2 { (title) } (content) } }
+}
+
+fn ending(history: &History) -> String {
+    let epochs = history.epochs.len();
+    let ending = history.ending.map_or_else(String::new, |ending| format!(": {ending}"));
+    match history.best() {
+        Some(best) => {
+            format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch)
+        }
+        None => format!("{epochs} epochs{ending}."),
+    }
+}

@@ -1,0 +1,109 @@
+//! The report page, and how a browser takes it.
+
+#![allow(clippy::unwrap_used)]
+
+mod place;
+
+use place::{MODEL, Place, with_model};
+use std::fs;
+use std::process::Command;
+
+/// What looks as if it went to a network: any address but that of a name space.
+fn addresses(page: &str) -> Vec<&str> {
+    let addresses =
+        page.match_indices("http").map(|(at, _)| page[at..].split(['"', '\'', '<', ' ']).next().unwrap());
+    addresses
+        .filter(|address| address.contains("://") && !address.starts_with("http://www.w3.org/"))
+        .collect()
+}
+
+#[test]
+fn the_page_holds_all_that_it_shows() {
+    let place = with_model();
+    let out = place.ok(&format!("report --model {MODEL}"));
+    assert!(out.contains("balanced accuracy") && out.contains("model/report.html"), "{out}");
+    let page = fs::read_to_string(place.path("model/report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    assert_eq!(addresses(&page), [] as [&str; 0]);
+    for part in ["curves", "confusion", "classes", "calibration", "mistakes", "model", "settings"] {
+        assert!(page.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(page.contains("data:image/png;base64,") && page.contains("359 rows"));
+
+    let json = place.json(&format!("report --model {MODEL} --out elsewhere.html --json"));
+    assert_eq!(json["accuracy"], place.metrics("model")["test_accuracy"]);
+    assert!(place.path("elsewhere.html").exists());
+}
+
+#[test]
+fn what_a_file_says_stays_text() {
+    let place = Place::new();
+    let rows: String =
+        (0..60).map(|i| format!("{},{}\n", i % 7, ["<script>alert(1)</script>", "a & b"][i % 2])).collect();
+    place.write("t.csv", format!("<b>x</b>,kind\n{rows}"));
+    place.ok("train --data t.csv --hidden none --epochs 1 --quiet --out m");
+    place.ok("report --model m/model.safetensors");
+    let page = fs::read_to_string(place.path("m/report.html")).unwrap();
+    assert!(!page.contains("<script>") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(
+        !page.contains("<b>x</b>") && page.contains("&lt;b&gt;x&lt;/b&gt;") && page.contains("a &amp; b")
+    );
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_told() {
+    let place = with_model();
+    fs::create_dir(place.path("taken.html")).unwrap();
+    for (out, word) in
+        [("taken.html", "taken.html"), ("model/model.safetensors/x.html", "model.safetensors"), ("/", "/")]
+    {
+        let output = place.run(&format!("report --model {MODEL} --out {out}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+        assert!(message.contains(word), "{message}");
+    }
+}
+
+/// `make test` runs it, with Debian's Chromium; `CHROMIUM` names another.
+#[test]
+#[ignore = "needs Chromium"]
+fn a_browser_renders_the_page_without_complaint() {
+    let place = with_model();
+    place.ok(&format!("report --model {MODEL}"));
+    let (page, profile) = (place.path("model/report.html"), place.path("profile"));
+    let browser = |arguments: &[&str], page: &std::path::Path| {
+        let mut command = Command::new(std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".into()));
+        // No sandbox inside a container, and nothing that looks for a network.
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+        command.arg(format!("--user-data-dir={}", profile.display()));
+        command.args(["--enable-logging=stderr", "--hide-scrollbars", "--window-size=1180,3000"]);
+        let output = command.args(arguments).arg(format!("file://{}", page.display())).output().unwrap();
+        assert!(output.status.success());
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        let complaints: Vec<String> =
+            log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), complaints)
+    };
+
+    let (dom, complaints) = browser(&["--dump-dom"], &page);
+    assert_eq!(complaints, [] as [&str; 0]);
+    assert_eq!((dom.matches("<section").count(), dom.matches("<svg").count()), (7, 2));
+
+    let picture = place.path("page.png");
+    browser(&[&format!("--screenshot={}", picture.display())], &page);
+    let mut reader =
+        png::Decoder::new(std::io::BufReader::new(fs::File::open(picture).unwrap())).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((reader.info().width, reader.info().height), (1180, 3000));
+    let blue =
+        pixels.chunks_exact(reader.info().bytes_per_pixel()).filter(|p| p[..3] == [0x44, 0x77, 0xaa]).count();
+    assert!(blue > 2000, "{blue} pixels of the plots and the heat map are to be seen");
+
+    // The check itself notices what a page complains of.
+    let broken = place.path("broken.html");
+    fs::write(&broken, "<!DOCTYPE html><script>console.error('broken'); nothing.there();</script>").unwrap();
+    assert_eq!(browser(&["--dump-dom"], &broken).1.len(), 2);
+}

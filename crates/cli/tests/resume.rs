@@ -1,0 +1,123 @@
+//! A training that is interrupted or killed goes on, and ends as if it had never stopped.
+
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+mod place;
+
+use place::Place;
+use serde_json::Value;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const TRAIN: &str = "train --hidden 32 --epochs 40 --batch 8 --dropout 0.2 --clip-norm 1 --schedule cosine --patience 30 \
+                     --threads 1 --checkpoint-every 0.02 --quiet";
+
+fn start(place: &Place, arguments: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+    command.current_dir(place.path(".")).args(arguments.split_whitespace());
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Waits until there is a checkpoint.
+fn wait_for_checkpoint(place: &Place, directory: &str) {
+    let start = Instant::now();
+    while !place.path(directory).join("checkpoint.safetensors").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// What must be the same.
+fn result(place: &Place, directory: &str) -> (Value, Vec<Value>) {
+    let metrics = place.metrics(directory);
+    let mut epochs = metrics["history"]["epochs"].as_array().unwrap().clone();
+    epochs.iter_mut().for_each(|epoch| epoch["seconds"] = Value::Null);
+    (metrics["parameters_sha256"].clone(), epochs)
+}
+
+const FILES: [&str; 5] = ["config.toml", "curves.svg", "history.csv", "metrics.json", "model.safetensors"];
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let place = Place::new();
+    place.ok(&format!("{TRAIN} --out whole"));
+    let child = start(&place, &format!("{TRAIN} --out part"));
+    wait_for_checkpoint(&place, "part");
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(
+        message.contains("go on with: chainrule train --resume part") && message.lines().count() == 1,
+        "{message}"
+    );
+    assert_eq!(place.names("part"), ["checkpoint.safetensors", "checkpoint.toml"]);
+
+    for (options, words) in [
+        ("--seed 1", "seed"),
+        ("--hidden 33", "layer"),
+        ("--batch 9", "batch"),
+        ("--optimizer sgd", "optimi"),
+        ("--learning-rate 0.5", "learning_rate"),
+        ("--epochs 1", "schedule"),
+        ("--data spiral", ""),
+    ] {
+        let output = place.run(&format!("train --resume part {options}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{options}: {message}");
+        assert!(
+            message.contains("checkpoint.safetensors") && message.contains(words),
+            "{options}: {message}"
+        );
+    }
+    let output = place.run("train --resume whole");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && message.contains("--resume whole"), "{message}");
+
+    place.ok("train --resume part --threads 2");
+    assert_eq!(result(&place, "part"), result(&place, "whole"));
+    assert_eq!(place.names("part"), FILES);
+}
+
+#[test]
+fn a_killed_training_goes_on_to_the_same_bits() {
+    let place = Place::new();
+    place.ok(&format!("{TRAIN} --out whole"));
+    let mut child = start(&place, &format!("{TRAIN} --out part"));
+    wait_for_checkpoint(&place, "part");
+    let mut kills = 0;
+    for round in 0..8 {
+        sleep(Duration::from_millis(20 + 13 * round));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        signal(&child, "-KILL");
+        child.wait().unwrap();
+        kills += 1;
+        child = start(&place, "train --resume part --quiet");
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(kills >= 1);
+    assert_eq!(result(&place, "part"), result(&place, "whole"));
+    // A kill may leave a file without its name behind, never half of one that has it.
+    assert!(FILES.iter().all(|file| place.names("part").contains(&(*file).to_owned())));
+}
+
+#[test]
+fn divergence_keeps_the_last_good_checkpoint() {
+    let place = Place::new();
+    let output =
+        place.run("train --hidden 16 --optimizer sgd --learning-rate 1e38 --checkpoint-every 0.0001 --out d");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+    for word in ["epoch 1", "batch", "layer", "learning rate"] {
+        assert!(message.contains(word), "{message:?} does not say {word:?}");
+    }
+}
