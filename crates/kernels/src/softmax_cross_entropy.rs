@@ -1,10 +1,10 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
-use crate::few_classes::{self, FEW};
+use crate::few_classes::{self, FEW, GROUP, LaneNormalizers, TILE};
 use crate::lanes::{Kernel, Lanes, dispatch, splat};
 use crate::rows::assert_same_shape;
 use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
-use chainrule_core::{Real, Targets};
+use chainrule_core::{Precision, Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// lossᵢ ← Σⱼ tᵢⱼ (log Σₖ exp(xᵢₖ) - xᵢⱼ): the cross-entropy of the softmax of each row, straight from the logits, for the
@@ -152,46 +152,91 @@ struct OfFew<'a, F> {
 impl<F: Real> Kernel<F> for OfFew<'_, F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
-        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
-        let classes = self.logits.ncols();
-        few_classes::for_each_block::<F, L>(
-            &self.logits,
-            #[inline(always)]
-            |start, count, block| {
-                // An ignored row's label is no class, and its weight 0.
-                let (mut label, mut weight) = ([-F::one(); 16], [F::zero(); 16]);
-                for (sample, &of_row) in self.labels[start..start + count].iter().enumerate() {
-                    if self.options.ignored_label != Some(of_row) {
-                        assert!(of_row < classes, "the label of row {} is {of_row}", start + sample);
-                        label[sample] = F::of(of_row as f64);
-                        weight[sample] =
-                            self.options.class_weights.map_or(F::one(), |weights| F::of(weights[of_row]));
-                    }
-                }
-                let (label, weight) = (L::load(&label[..L::WIDTH]), L::load(&weight[..L::WIDTH]));
-                let mut logit = zero;
-                for (class, &x) in block.iter().enumerate() {
-                    logit = L::select(label.differ(splat(class as f64)), logit, x);
-                }
-                let normalizers = few_classes::exponentials(block);
-                let loss = weight * (normalizers.log_sum - (logit - normalizers.max));
-                let loss = L::select(weight.differ(zero), loss, zero);
-                let mut losses = [F::zero(); 16];
-                loss.store(&mut losses[..L::WIDTH]);
-                for (sample, &loss) in losses[..count].iter().enumerate() {
-                    self.losses[start + sample] = loss;
-                }
+        match self.logits.ncols().div_ceil(GROUP) {
+            // In f64 a tile so narrow is slower.
+            0 | 1 if F::PRECISION == Precision::Single => self.in_tiles::<L, 4>(),
+            2 | 3 => self.in_tiles::<L, 12>(),
+            4 => self.in_tiles::<L, TILE>(),
+            _ => {
+                let logits = self.logits;
+                few_classes::for_each_block::<F, L>(
+                    &logits,
+                    #[inline(always)]
+                    |start, count, block| {
+                        self.take(start, count, block, few_classes::exponentials);
+                        if let Some(dlogits) = &mut self.dlogits {
+                            few_classes::write_block(block, start, count, dlogits);
+                        }
+                    },
+                );
+            }
+        }
+    }
+}
 
+impl<F: Real> OfFew<'_, F> {
+    #[inline(always)]
+    fn in_tiles<L: Lanes<F>, const C: usize>(&mut self) {
+        let logits = self.logits;
+        few_classes::for_each_tile::<F, L, C>(
+            &logits,
+            #[inline(always)]
+            |start, count, tile| {
+                self.take(
+                    start,
+                    count,
+                    &mut tile[..],
+                    #[inline(always)]
+                    |block| few_classes::tile_exponentials(block),
+                );
                 if let Some(dlogits) = &mut self.dlogits {
-                    let (ignored, factor) = (label.less(zero), weight * L::splat(self.scale));
-                    for (class, x) in block.iter_mut().enumerate() {
-                        let s = *x * normalizers.factor;
-                        let s = L::select(label.differ(splat(class as f64)), s, s - one);
-                        *x = L::select(ignored, zero, s * factor);
-                    }
-                    few_classes::write_block(block, start, count, dlogits);
+                    few_classes::write_tile(tile, start, count, dlogits);
                 }
             },
         );
+    }
+
+    /// Losses of a block of samples; and of their logits makes the gradient, if there is one.
+    #[inline(always)]
+    fn take<L: Lanes<F>>(
+        &mut self,
+        start: usize,
+        count: usize,
+        block: &mut [L],
+        exponentials: impl Fn(&mut [L]) -> LaneNormalizers<L>,
+    ) {
+        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
+        let classes = self.logits.ncols();
+        // An ignored row's label is no class, and its weight 0.
+        let (mut label, mut weight) = ([-F::one(); 16], [F::zero(); 16]);
+        for (sample, &of_row) in self.labels[start..start + count].iter().enumerate() {
+            if self.options.ignored_label != Some(of_row) {
+                assert!(of_row < classes, "the label of row {} is {of_row}", start + sample);
+                label[sample] = F::of(of_row as f64);
+                weight[sample] =
+                    self.options.class_weights.map_or(F::one(), |weights| F::of(weights[of_row]));
+            }
+        }
+        let (label, weight) = (L::load(&label[..L::WIDTH]), L::load(&weight[..L::WIDTH]));
+        let mut logit = zero;
+        for (class, &x) in block.iter().enumerate() {
+            logit = L::select(label.differ(splat(class as f64)), logit, x);
+        }
+        let normalizers = exponentials(block);
+        let loss = weight * (normalizers.log_sum - (logit - normalizers.max));
+        let loss = L::select(weight.differ(zero), loss, zero);
+        let mut losses = [F::zero(); 16];
+        loss.store(&mut losses[..L::WIDTH]);
+        for (sample, &loss) in losses[..count].iter().enumerate() {
+            self.losses[start + sample] = loss;
+        }
+        if self.dlogits.is_some() {
+            let (ignored, factor) = (label.less(zero), weight * L::splat(self.scale));
+            for (class, x) in block.iter_mut().enumerate() {
+                let s = *x * normalizers.factor;
+                let s = L::select(label.differ(splat(class as f64)), s, s - one);
+                *x = L::select(ignored, zero, s * factor);
+            }
+        }
     }
 }
