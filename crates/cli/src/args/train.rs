@@ -73,6 +73,10 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_enum, value_name = "NAME", default_value = "relu")]
     pub(crate) activation: ActivationName,
 
+    /// How weights begin
+    #[arg(long, value_enum, value_name = "NAME", default_value = "he")]
+    pub(crate) initializer: InitializerName,
+
     /// Share of each hidden layer's outputs that a step leaves out
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) dropout: f64,
@@ -99,6 +103,17 @@ pub(crate) enum ActivationName {
     Tanh,
     /// σ(x)
     Sigmoid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InitializerName {
+    /// He's, normal: for relu and the like
+    He,
+    /// Glorot's, normal: for tanh and sigmoid
+    Glorot,
+    /// Glorot's, uniform: as scikit-learn's
+    GlorotUniform,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

@@ -151,6 +151,7 @@ fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
     let Parts { train, encoder, .. } = parts;
     let mut builder = Classifier::<f32>::builder(train.width(), train.class_names().len())
         .hidden_layers(settings.hidden_layers())
+        .initializer(settings.initializer())
         .gradient(settings.config.network.gradient.into())
         .seed(settings.config.training.seed)
         .scaling(&settings.scaling(parts)?)
