@@ -183,6 +183,11 @@ pub(crate) struct TrainingArgs {
     #[arg(long, value_enum, value_name = "NAME", default_value = "loss")]
     pub(crate) monitor: MonitorName,
 
+    /// After training, fit a temperature to the validation part, so that probabilities come true
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub(crate) calibrate: bool,
+
     /// Seed of the first parameters, the order of the rows, the split, dropout, and the spiral's points
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,

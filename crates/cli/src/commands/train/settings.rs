@@ -43,7 +43,8 @@ impl Settings {
             "--weight-decay {}: sgd has none; choose --optimizer adam",
             training.weight_decay
         );
-        let validation = if training.patience.is_some() { VALIDATION_FRACTION } else { 0.0 };
+        let validation =
+            if training.patience.is_some() || training.calibrate { VALIDATION_FRACTION } else { 0.0 };
         Ok(Settings {
             hidden: config.network.hidden.get_or_insert(Hidden(hidden.to_vec())).0.clone(),
             epochs: *training.epochs.get_or_insert(epochs),
