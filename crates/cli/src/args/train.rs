@@ -16,7 +16,8 @@ use std::path::PathBuf;
 Writes into the output directory:
   model.safetensors  the classifier, for evaluate, predict, report and export
   config.toml        every setting; `--config` reads it
-  history.csv        loss, accuracy, learning rate and time of each epoch
+  history.csv        loss, accuracy, learning rate and time of each epoch; its validation columns are of the test part
+                     where there is no validation part
   curves.svg         loss and accuracy by epoch
   metrics.json       results, settings and machine
 While it trains, and when it was interrupted, checkpoint.safetensors and checkpoint.toml hold all that `--resume` needs.

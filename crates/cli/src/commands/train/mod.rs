@@ -139,7 +139,7 @@ fn train(
     if !run.quiet && !run.json {
         unless_closed(io::stdout().write_all(introduction(&settings, parts, &classifier).as_bytes()))?;
     }
-    let mut watcher = Watcher::new(run.quiet || run.json);
+    let mut watcher = Watcher::new(run.quiet || run.json, settings.config.held_out());
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
     let rows = samples(&parts.train);
