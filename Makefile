@@ -38,10 +38,13 @@ test: openblas check
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
 	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
+	$(CARGO) test --quiet --locked --package chainrule-data --features parquet --lib parquet
 	@for example in $(EXAMPLES); do \
 		echo "== example $$example"; \
 		$(CARGO) run --quiet --locked --example $$example || exit 1; \
 	done
+	@echo "== exports and imports with the real packages, the report in a real browser"
+	$(MAKE) interop report-in-browser
 
 check: openblas
 	$(CARGO) fmt --all --check

@@ -36,10 +36,11 @@ pub mod prelude {
     pub use chainrule_core::{
         Activation, Error, Layer, Loss, Optimizer, Penalty, Preprocessor, Rows, Scaling, Targets,
     };
-    pub use chainrule_data::DataSet;
+    pub use chainrule_data::{DataSet, Encoder, Table, TableOptions};
     pub use chainrule_models::{
-        Accuracy, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, Clipping, Dense,
-        GradientPath, LayerSpec, MeanSquaredError, Network, OptimizerState, Predictor, Relu, Samples,
-        Schedule, Sgd, Sigmoid, Softmax, SoftmaxCrossEntropy, Tanh, Training,
+        Accuracy, Adam, BinaryCrossEntropy, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights,
+        Classifier, Clipping, Dense, EarlyStopping, Every, GradientPath, LayerSpec, MeanSquaredError,
+        Network, OptimizerState, Predictor, Progress, Relu, Samples, Schedule, Sgd, Sigmoid, Softmax,
+        SoftmaxCrossEntropy, Tanh, Training,
     };
 }

@@ -8,15 +8,17 @@ use std::io::{self, Write};
 pub(crate) struct EpochBar {
     bar: ProgressBar,
     quiet: bool,
+    /// What the part is called that is evaluated after each epoch.
+    held_out: &'static str,
 }
 
 impl EpochBar {
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool, held_out: &'static str) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let style =
             ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        EpochBar { bar, quiet }
+        EpochBar { bar, quiet, held_out }
     }
 
     /// A step was taken.
@@ -35,7 +37,11 @@ impl EpochBar {
 
     /// An epoch is over.
     pub(crate) fn epoch(&self, record: &EpochRecord) -> io::Result<()> {
-        if self.quiet { Ok(()) } else { self.bar.suspend(|| writeln!(io::stdout(), "{record}")) }
+        if self.quiet {
+            return Ok(());
+        }
+        let line = record.to_string().replace("validation", self.held_out);
+        self.bar.suspend(|| writeln!(io::stdout(), "{line}"))
     }
 
     /// Takes the bar off the screen.

@@ -72,6 +72,22 @@ fn the_defaults_do_well_on_digits() {
     assert_eq!(metrics["version"], env!("CARGO_PKG_VERSION"));
 }
 
+/// A network that is too sure of itself is made less so: the loss falls, the classes stay.
+#[test]
+fn calibration_lowers_the_loss_and_keeps_the_classes() {
+    let place = Place::new();
+    let train = "train --hidden 128 --epochs 60 --validation-fraction 0.2 --quiet";
+    place.ok(&format!("{train} --out plain"));
+    place.ok(&format!("{train} --calibrate --out calibrated"));
+    let (plain, calibrated) = (place.metrics("plain"), place.metrics("calibrated"));
+    assert!(
+        plain["temperature"].is_null() && calibrated["temperature"].as_f64().unwrap() > 1.0,
+        "{calibrated}"
+    );
+    assert_eq!(plain["test_accuracy"], calibrated["test_accuracy"]);
+    assert!(calibrated["test_loss"].as_f64().unwrap() < plain["test_loss"].as_f64().unwrap());
+}
+
 /// An IDX file of bytes.
 fn idx(shape: &[u32], bytes: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, shape.len() as u8];
@@ -314,6 +330,7 @@ fn mistakes_are_one_line_and_exit_code_two() {
         ("train --image 8x9".into(), &["--image 8x9", "64"]),
         ("train --optimizer sgd --weight-decay 0.1".into(), &["--weight-decay"]),
         ("train --delimiter ::".into(), &["--delimiter", "semicolon"]),
+        ("train --calibrate --validation-fraction 0".into(), &["--calibrate", "--validation-fraction"]),
         ("train --test-fraction 1".into(), &["--test-fraction"]),
         ("train --config none.toml".into(), &["none.toml"]),
         ("train --config text".into(), &["text", "line 1"]),

@@ -121,3 +121,33 @@ fn divergence_keeps_the_last_good_checkpoint() {
         assert!(message.contains(word), "{message:?} does not say {word:?}");
     }
 }
+
+/// A file that may grow no longer stands for a full disk: the system refuses to write on.
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_chainrule");
+    let limited = |arguments: &str| {
+        let script = format!("trap '' XFSZ; ulimit -f 16; exec '{program}' {arguments}");
+        let output = Command::new("sh").current_dir(place.path(".")).args(["-c", &script]).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{arguments}: {message}");
+        message
+    };
+    let message = limited("train --epochs 2 --out m --quiet --checkpoint-every 0");
+    assert!(message.contains("m/model.safetensors"), "{message}");
+    assert_eq!(place.names("."), [] as [&str; 0]);
+    let message = limited("train --epochs 2 --out m --quiet --checkpoint-every 0.001");
+    assert!(message.contains("checkpoint.safetensors"), "{message}");
+    assert!(!place.path("m/checkpoint.safetensors").exists() && !place.path("m/model.safetensors").exists());
+
+    place.ok("train --epochs 2 --out m --quiet");
+    for (arguments, file) in [
+        ("export --model m/model.safetensors --out model.onnx", "model.onnx"),
+        ("export --model m/model.safetensors --out weights.safetensors", "weights.safetensors"),
+        ("report --model m/model.safetensors --out report.html", "report.html"),
+    ] {
+        assert!(limited(arguments).contains(file), "{arguments}");
+        assert_eq!(place.names("."), ["m"], "{arguments}");
+    }
+}

@@ -162,6 +162,11 @@ fn what_is_wrong_with_a_table_is_told_by_file_line_and_column() {
             .iter()
             .for_each(|word| assert!(message.contains(word), "{text}: {message:?} does not say {word:?}"));
     }
+    // The file that the model was trained on is not what it was.
+    place.write("good.csv", good.replace("green", "grey"));
+    let output = place.run("evaluate --model m/model.safetensors");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && message.contains("good.csv"), "{message}");
     place.write("strange.csv", good.replace("small red", "cat"));
     let output = place.run("evaluate --model m/model.safetensors --data strange.csv");
     let message = String::from_utf8(output.stderr).unwrap();

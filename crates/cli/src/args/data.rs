@@ -77,7 +77,7 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.2, allow_negative_numbers = true)]
     pub(crate) test_fraction: f64,
 
-    /// Share of each class that tells when to stop [default: 0.1 with --patience, 0 without]
+    /// Share of each class that tells when to stop [default: 0.1 with --patience or --calibrate, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) validation_fraction: Option<f64>,

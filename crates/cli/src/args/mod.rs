@@ -10,7 +10,8 @@ pub(crate) use model::{
     EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs,
 };
 pub(crate) use train::{
-    ActivationName, ClassWeightsName, Config, MonitorName, PreprocessName, ScheduleName, TrainArgs,
+    ActivationName, ClassWeightsName, Config, InitializerName, MonitorName, PreprocessName, ScheduleName,
+    TrainArgs,
 };
 pub(crate) use values::{ColumnName, DataSource, DelimiterName, Hidden};
 

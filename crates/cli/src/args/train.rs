@@ -16,7 +16,8 @@ use std::path::PathBuf;
 Writes into the output directory:
   model.safetensors  the classifier, for evaluate, predict, report and export
   config.toml        every setting; `--config` reads it
-  history.csv        loss, accuracy, learning rate and time of each epoch
+  history.csv        loss, accuracy, learning rate and time of each epoch; its validation columns are of the test part
+                     where there is no validation part
   curves.svg         loss and accuracy by epoch
   metrics.json       results, settings and machine
 While it trains, and when it was interrupted, checkpoint.safetensors and checkpoint.toml hold all that `--resume` needs.
@@ -73,6 +74,10 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_enum, value_name = "NAME", default_value = "relu")]
     pub(crate) activation: ActivationName,
 
+    /// How weights begin
+    #[arg(long, value_enum, value_name = "NAME", default_value = "he")]
+    pub(crate) initializer: InitializerName,
+
     /// Share of each hidden layer's outputs that a step leaves out
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) dropout: f64,
@@ -99,6 +104,17 @@ pub(crate) enum ActivationName {
     Tanh,
     /// σ(x)
     Sigmoid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InitializerName {
+    /// He's, normal: for relu and the like
+    He,
+    /// Glorot's, normal: for tanh and sigmoid
+    Glorot,
+    /// Glorot's, uniform: as scikit-learn's
+    GlorotUniform,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -167,6 +183,11 @@ pub(crate) struct TrainingArgs {
     /// What has to improve
     #[arg(long, value_enum, value_name = "NAME", default_value = "loss")]
     pub(crate) monitor: MonitorName,
+
+    /// After training, fit a temperature to the validation part, so that probabilities come true
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub(crate) calibrate: bool,
 
     /// Seed of the first parameters, the order of the rows, the split, dropout, and the spiral's points
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]

@@ -21,38 +21,30 @@ pub(crate) struct LabelledRows {
 impl RowsArgs {
     /// The rows that the options name; without a name the test part of the model's training.
     pub(crate) fn load(&self, model: &Model) -> Result<LabelledRows> {
-        let (set, title, image_shape) = match &self.data {
+        let rows = match &self.data {
             None => self.test_part(model)?,
             Some(DataSource::File(path)) => {
                 let set = self.file_rows(path, model)?;
-                (set, path.display().to_string(), None)
+                LabelledRows { set, title: path.display().to_string(), image_shape: None }
             }
-            Some(name) => {
-                let seed =
-                    self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
-                let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
-                let test = match test {
-                    Some(test) => test,
-                    None => cut(&set, 0.0, TEST_FRACTION, seed)?.test.context("the test part is empty")?,
-                };
-                let image_shape = test.image_shape();
-                (test, format!("{name}, test part"), image_shape)
-            }
+            Some(name) => self.built_in(name, model)?,
         };
-        let network = model.classifier.network();
-        let (width, classes) = (network.inputs(), network.outputs());
-        ensure!(
-            (width, classes) == (set.width(), set.class_names().len()),
-            "{}: the model takes rows of {width} columns and knows {classes} classes, but {title} has {} columns and \
-             {} classes; choose the --data that it was trained on",
-            model.path.display(),
-            set.width(),
-            set.class_names().len()
-        );
-        Ok(LabelledRows { set, title, image_shape: image_shape.or(model.image_shape()) })
+        check(&rows, model)?;
+        Ok(LabelledRows { image_shape: rows.image_shape.or(model.image_shape()), ..rows })
     }
 
-    fn test_part(&self, model: &Model) -> Result<(DataSet, String, Option<(usize, usize)>)> {
+    /// The test part of a set by its name.
+    fn built_in(&self, name: &DataSource, model: &Model) -> Result<LabelledRows> {
+        let seed = self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
+        let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
+        let test = match test {
+            Some(test) => test,
+            None => cut(&set, 0.0, TEST_FRACTION, seed)?.test.context("the test part is empty")?,
+        };
+        Ok(LabelledRows { image_shape: test.image_shape(), set: test, title: format!("{name}, test part") })
+    }
+
+    fn test_part(&self, model: &Model) -> Result<LabelledRows> {
         let Some(config) = &model.config else {
             bail!(
                 "{}: the model does not say what it was trained on; name rows by --data",
@@ -65,18 +57,22 @@ impl RowsArgs {
         }
         let seed = self.seed.unwrap_or(config.training.seed);
         let validation = data.validation_fraction.unwrap_or(0.0);
-        let Parts { test, image_shape, .. } = data.load(validation, seed)?;
+        let Parts { test, image_shape, encoder, .. } = data.load(validation, seed)?;
+        ensure!(
+            encoder == model.encoder,
+            "{}: the columns, categories or fills of {} are not what they were in training; name rows by --data",
+            model.path.display(),
+            data.data
+        );
         let test = test.with_context(|| {
             format!(
                 "{}: the model was trained without a test part; name rows by --data",
                 model.path.display()
             )
         })?;
-        Ok((test, format!("{}, test part", data.data), image_shape))
+        Ok(LabelledRows { set: test, title: format!("{}, test part", data.data), image_shape })
     }
-}
 
-impl RowsArgs {
     /// All rows of a file, in the classes of the model.
     fn file_rows(&self, path: &Path, model: &Model) -> Result<DataSet> {
         let class_names = model.classifier.class_names();
@@ -93,5 +89,25 @@ impl RowsArgs {
             }
         };
         Ok(set)
+    }
+}
+
+/// Makes sure that the model takes such rows and knows their classes.
+fn check(LabelledRows { set, title, .. }: &LabelledRows, model: &Model) -> Result<()> {
+    let (width, classes) = (model.classifier.network().inputs(), model.classifier.class_names());
+    let (path, found) = (model.path.display(), set.class_names());
+    ensure!(
+        (width, classes.len()) == (set.width(), found.len()),
+        "{path}: the model takes rows of {width} columns and knows {} classes, but {title} has {} columns and {} classes; \
+         choose the --data that it was trained on",
+        classes.len(),
+        set.width(),
+        found.len()
+    );
+    match classes.iter().zip(found).find(|(class, found)| class != found) {
+        Some((class, found)) => {
+            bail!("{path}: {title} has the class {found:?} where the model has {class:?}")
+        }
+        None => Ok(()),
     }
 }

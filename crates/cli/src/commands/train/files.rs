@@ -39,6 +39,7 @@ pub(super) fn write(trained: &Trained, directory: &OutputDirectory) -> Result<()
 pub(super) struct Metrics<'a> {
     test_accuracy: Option<f64>,
     test_loss: Option<f64>,
+    temperature: Option<f64>,
     epoch_seconds: Vec<f64>,
     parameters_sha256: String,
     settings: Value,
@@ -54,6 +55,7 @@ impl Trained {
         Ok(Metrics {
             test_accuracy: self.test.as_ref().map(|test| test.accuracy),
             test_loss: self.test.as_ref().map(|test| test.loss),
+            temperature: self.temperature.map(|temperature| temperature.value()),
             epoch_seconds: self.history.epochs.iter().map(|epoch| epoch.seconds).collect(),
             parameters_sha256: parameters_sha256(&self.classifier),
             settings: serde_json::to_value(&self.settings.config)?,

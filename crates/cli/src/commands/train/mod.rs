@@ -13,7 +13,7 @@ use crate::stdout::{print_json, unless_closed};
 use crate::{config, interrupt, machine};
 use anyhow::{Error, Result, anyhow, ensure};
 use chainrule_data::DataSet;
-use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Training};
+use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Temperature, Training};
 use checkpoint::Resumable;
 use clap::ArgMatches;
 use settings::Settings;
@@ -28,6 +28,8 @@ struct Trained {
     settings: Settings,
     classifier: Classifier<f32>,
     history: History,
+    /// What the logits were divided by, if that was asked for.
+    temperature: Option<Temperature>,
     /// On the test part, if there is one.
     test: Option<Evaluation>,
     /// Threads that it ran on.
@@ -53,6 +55,10 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
         config.run.out.clone_from(directory);
     }
     let settings = Settings::new(config)?;
+    ensure!(
+        !settings.config.training.calibrate || settings.validation_fraction > 0.0,
+        "--calibrate: it needs a validation part; raise --validation-fraction"
+    );
     let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
     settings.check_memory(&parts)?;
     interrupt::listen()?;
@@ -133,7 +139,7 @@ fn train(
     if !run.quiet && !run.json {
         unless_closed(io::stdout().write_all(introduction(&settings, parts, &classifier).as_bytes()))?;
     }
-    let mut watcher = Watcher::new(run.quiet || run.json);
+    let mut watcher = Watcher::new(run.quiet || run.json, settings.config.held_out());
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
     let rows = samples(&parts.train);
@@ -143,14 +149,17 @@ fn train(
     };
     watcher.finish()?;
     let history = trained?;
+    let calibration = parts.validation.as_ref().filter(|_| settings.config.training.calibrate).map(samples);
+    let temperature = calibration.map(|samples| classifier.calibrate(samples)).transpose()?;
     let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
-    Ok(Trained { settings, classifier, history, test, threads: rayon::current_num_threads() })
+    Ok(Trained { settings, classifier, history, temperature, test, threads: rayon::current_num_threads() })
 }
 
 fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
     let Parts { train, encoder, .. } = parts;
     let mut builder = Classifier::<f32>::builder(train.width(), train.class_names().len())
         .hidden_layers(settings.hidden_layers())
+        .initializer(settings.initializer())
         .gradient(settings.config.network.gradient.into())
         .seed(settings.config.training.seed)
         .scaling(&settings.scaling(parts)?)
@@ -212,6 +221,9 @@ fn summary(trained: &Trained) -> Result<String> {
             "the parameters are those after epoch {}, the best on the validation part",
             best.epoch
         )?;
+    }
+    if let Some(temperature) = &trained.temperature {
+        writeln!(text, "temperature {:.4}, fitted to the validation part", temperature.value())?;
     }
     writeln!(text, "{}; median time per epoch {seconds:.4} s on {threads}\n", test_results(trained))?;
     let path = |name| trained.settings.config.run.out.join(name).display().to_string();

@@ -1,14 +1,14 @@
 use crate::args::{
-    ActivationName, ClassWeightsName, Config, DataSource, Hidden, MonitorName, OptimizerName, PreprocessName,
-    ScheduleName,
+    ActivationName, ClassWeightsName, Config, DataSource, Hidden, InitializerName, MonitorName,
+    OptimizerName, PreprocessName, ScheduleName,
 };
 use crate::data::Parts;
 use crate::machine;
 use anyhow::{Result, ensure};
 use chainrule_core::{Optimizer, Preprocessor, Scaling};
 use chainrule_models::{
-    Adam, CategoricalCrossEntropy, ClassWeights, Clipping, EarlyStopping, LayerSpec, Monitor, Schedule, Sgd,
-    Training,
+    Adam, CategoricalCrossEntropy, ClassWeights, Clipping, EarlyStopping, Initializer, LayerSpec, Monitor,
+    Schedule, Sgd, Training,
 };
 use std::sync::Arc;
 
@@ -43,7 +43,8 @@ impl Settings {
             "--weight-decay {}: sgd has none; choose --optimizer adam",
             training.weight_decay
         );
-        let validation = if training.patience.is_some() { VALIDATION_FRACTION } else { 0.0 };
+        let validation =
+            if training.patience.is_some() || training.calibrate { VALIDATION_FRACTION } else { 0.0 };
         Ok(Settings {
             hidden: config.network.hidden.get_or_insert(Hidden(hidden.to_vec())).0.clone(),
             epochs: *training.epochs.get_or_insert(epochs),
@@ -74,6 +75,14 @@ impl Settings {
             }
         }
         layers
+    }
+
+    pub(super) fn initializer(&self) -> Initializer {
+        match self.config.network.initializer {
+            InitializerName::He => Initializer::He,
+            InitializerName::Glorot => Initializer::Glorot,
+            InitializerName::GlorotUniform => Initializer::GlorotUniform,
+        }
     }
 
     /// What happens to the inputs, fitted to the training rows.

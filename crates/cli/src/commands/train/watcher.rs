@@ -13,8 +13,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(quiet: bool) -> Self {
-        Watcher { bar: EpochBar::new(quiet), shown: Ok(()) }
+    pub(super) fn new(quiet: bool, held_out: &'static str) -> Self {
+        Watcher { bar: EpochBar::new(quiet, held_out), shown: Ok(()) }
     }
 
     /// Takes the bar off the screen; an error if a line could not be printed.
