@@ -30,9 +30,13 @@ pub(crate) fn read(path: &Path, flags: &Config, matches: &ArgMatches) -> Result<
         };
         overlay(known, settings, matches);
     }
-    Value::Table(merged)
-        .try_into()
-        .map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))
+    let read = Value::Table(merged).try_into();
+    let mut config: Config =
+        read.map_err(|error: toml::de::Error| anyhow::Error::new(error).context(named()))?;
+    // What is printed is asked for, not written down.
+    config.run.quiet |= flags.run.quiet;
+    config.run.json |= flags.run.json;
+    Ok(config)
 }
 
 /// Puts a file's settings in the place of all that no flag gave.

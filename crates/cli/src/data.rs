@@ -1,7 +1,9 @@
 //! The rows that a training or a model is given: built-in sets, and files of every kind.
 
 mod arrays;
+mod digest;
 mod file;
+mod hints;
 mod input;
 mod parts;
 mod rows;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// Keys of the classifier's metadata.
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const ENCODER: &str = "encoder.json";
+pub(crate) const DATA_SHA256: &str = "data.sha256";
 
 /// What `train` wrote; a model that a Rust program saved has neither settings nor encoder.
 pub(crate) struct Model {

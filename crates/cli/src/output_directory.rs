@@ -34,6 +34,22 @@ impl OutputDirectory {
         }
     }
 
+    /// The directory of the file that `--out` names, and the file's name in it. The file may be none of those that are read.
+    pub(crate) fn of_file<'a>(out: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<(Self, String)> {
+        let name = out.file_name().with_context(|| format!("--out {}: name a file", out.display()))?;
+        let same = |input: &Path| {
+            fs::canonicalize(input).ok().is_some_and(|input| fs::canonicalize(out).ok() == Some(input))
+        };
+        for input in inputs {
+            if same(input) {
+                bail!("--out {}: it is read as well, and would be lost; name another file", out.display());
+            }
+        }
+        let name = name.to_string_lossy().into_owned();
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok((Self::prepare("--out", parent, &[&name])?, name))
+    }
+
     /// The path of a file in it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)

@@ -23,9 +23,21 @@ fn a_model_is_exported_by_the_extension() {
     place.ok(&format!("export --model {MODEL} --format pytorch --out same.bin"));
     assert_eq!(fs::read(place.path("same.bin")).unwrap(), file);
 
-    let output = place.run(&format!("export --model {MODEL} --out nowhere/model.onnx"));
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && message.contains("nowhere/model.onnx"), "{message}");
+    assert!(place.ok(&format!("export --model {MODEL} --out new/model.onnx")).contains("new/model.onnx"));
+    place.write("file", "");
+    let model = fs::read(place.path(MODEL)).unwrap();
+    let onnx = "export --format onnx";
+    for (command, out) in [(onnx, "file/model.onnx"), (onnx, MODEL), ("report", MODEL)] {
+        let output = place.run(&format!("{command} --model {MODEL} --out {out}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), message.lines().count()),
+            (Some(2), 1),
+            "{command} {out}: {message}"
+        );
+        assert!(message.contains("--out"), "{message}");
+    }
+    assert_eq!(fs::read(place.path(MODEL)).unwrap(), model, "the model is not written over");
 }
 
 #[test]

@@ -59,23 +59,34 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     );
     assert_eq!(place.names("part"), ["checkpoint.safetensors", "checkpoint.toml"]);
 
-    for (options, words) in [
-        ("--seed 1", "seed"),
-        ("--hidden 33", "layer"),
-        ("--batch 9", "batch"),
-        ("--optimizer sgd", "optimi"),
-        ("--learning-rate 0.5", "learning_rate"),
-        ("--epochs 1", "schedule"),
-        ("--data spiral", ""),
-    ] {
+    for options in
+        ["--seed 1", "--hidden 33", "--batch 9", "--learning-rate 0.5", "--data spiral", "--dropout 0.2"]
+    {
         let output = place.run(&format!("train --resume part {options}"));
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{options}: {message}");
-        assert!(
-            message.contains("checkpoint.safetensors") && message.contains(words),
-            "{options}: {message}"
-        );
+        let option = options.split(' ').next().unwrap();
+        assert!(message.contains(&format!("{option} cannot be given")), "{options}: {message}");
     }
+    // Without flags the settings beside the checkpoint may be of another training.
+    let settings = std::fs::read_to_string(place.path("part/checkpoint.toml")).unwrap();
+    for (from, to, words) in [
+        ("seed = 0", "seed = 1", "seed: expected 0"),
+        ("hidden = [32]", "hidden = [33]", "layers: expected dense 64 → 32"),
+        ("batch = 8", "batch = 9", "batch_size: expected 8"),
+        ("schedule = \"cosine\"", "schedule = \"constant\"", "schedule"),
+    ] {
+        place.write("part/checkpoint.toml", settings.replace(from, to));
+        let output = place.run("train --resume part");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{to}: {message}");
+        assert!(message.contains("checkpoint.safetensors") && message.contains(words), "{to}: {message}");
+    }
+    place.write("part/checkpoint.toml", settings);
+    // Nor is it given up for another training.
+    let output = place.run("train --out part");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && message.contains("part/checkpoint.safetensors"), "{message}");
     let output = place.run("train --resume whole");
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && message.contains("--resume whole"), "{message}");

@@ -27,6 +27,7 @@ use values::{at_least_one, at_least_two, threads};
 #[command(
     name = "chainrule",
     version,
+    args_override_self = true,
     after_help = "Examples:
   chainrule train --data flowers.csv --target species
   chainrule report --model chainrule-out/model.safetensors

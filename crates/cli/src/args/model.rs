@@ -3,7 +3,7 @@
 use super::ArrayArgs;
 use super::values::{DataSource, threads};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Labelled rows to try a model on.
 #[derive(Debug, Args)]
@@ -27,6 +27,16 @@ pub(crate) struct RowsArgs {
     /// Threads; 0 or `all` stands for all cores
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads, allow_negative_numbers = true)]
     pub(crate) threads: usize,
+}
+
+impl RowsArgs {
+    /// The file of the rows, if one was named.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.data {
+            Some(DataSource::File(path)) => Some(path),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

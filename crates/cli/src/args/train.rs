@@ -242,11 +242,11 @@ pub(crate) struct RunArgs {
 
     /// Print nothing but one closing line
     #[arg(long)]
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing, default)]
     pub(crate) quiet: bool,
 
     /// Print nothing but metrics.json
     #[arg(long)]
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing, default)]
     pub(crate) json: bool,
 }

@@ -2,7 +2,10 @@
 
 use crate::args::{ExportArgs, FormatName};
 use crate::model::Model;
+use crate::output_directory::OutputDirectory;
+use crate::stdout::unless_closed;
 use anyhow::{Result, bail};
+use std::io::{self, Write};
 
 pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let model = Model::load(&args.model)?;
@@ -13,9 +16,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
         (None, Some("safetensors")) => FormatName::Pytorch,
         (None, _) => bail!("--out {}: the extension tells no format; choose a --format", args.out.display()),
     };
-    match format {
-        FormatName::Onnx => model.classifier.export_onnx(&args.out)?,
-        FormatName::Pytorch => model.classifier.export_pytorch(&args.out)?,
-    }
-    Ok(())
+    let _directory = OutputDirectory::of_file(&args.out, [args.model.as_path()].into_iter())?;
+    let what = match format {
+        FormatName::Onnx => {
+            model.classifier.export_onnx(&args.out)?;
+            "an ONNX graph: `input` to `probabilities` and `label`"
+        }
+        FormatName::Pytorch => {
+            model.classifier.export_pytorch(&args.out)?;
+            "weights for PyTorch's load_state_dict, not a model of chainrule"
+        }
+    };
+    Ok(unless_closed(writeln!(io::stdout(), "{}: {what}", args.out.display()))?)
 }

@@ -3,7 +3,7 @@
 use crate::args::InspectArgs;
 use crate::config;
 use crate::model::Model;
-use crate::stdout::{buffered, print_json};
+use crate::stdout::{buffered, print_json, some_of};
 use anyhow::Result;
 use chainrule_core::Scaling;
 use chainrule_data::Encoder;
@@ -26,7 +26,8 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         }
     }
     let scaling = classifier.scaling();
-    writeln!(out, "\nclasses: {}", classifier.class_names().join(", "))?;
+    let names: Vec<String> = classifier.class_names().iter().map(|name| format!("{name:?}")).collect();
+    writeln!(out, "\nclasses: {}", some_of(&names))?;
     match scaling.columns() {
         None => {
             let (shift, factor) = scaling.column(0);
@@ -38,7 +39,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         writeln!(out, "gradient: {}", json!(gradient).as_str().unwrap_or_default().replace('_', "-"))?;
     }
     if let Some(encoder) = &model.encoder {
-        writeln!(out, "target: {}\ninputs: {}", encoder.target(), encoder.input_names().join(", "))?;
+        writeln!(out, "target: {}\ninputs: {}", encoder.target(), some_of(&encoder.input_names()))?;
     }
     if let Some(config) = &model.config {
         writeln!(out, "\n{}", config::to_toml(config)?)?;
@@ -81,6 +82,7 @@ fn describe(model: &Model) -> Value {
         "class_names": classifier.class_names(),
         "input_names": model.encoder.as_ref().map(Encoder::input_names),
         "scaling": describe_scaling(classifier.scaling()),
+        "encoder": model.encoder,
         "settings": model.config,
     })
 }

@@ -6,8 +6,8 @@ use crate::model::Model;
 use crate::stdout::buffered;
 use anyhow::Result;
 use chainrule_kernels::argmax;
-use ndarray::Array2;
-use serde_json::{Map, Value, json};
+use ndarray::{Array2, ArrayView1};
+use serde::{Serialize, Serializer};
 use std::io::Write;
 
 pub(super) fn run(args: &PredictArgs) -> Result<()> {
@@ -33,12 +33,26 @@ fn print_table(class_names: &[String], probabilities: &Array2<f32>) -> Result<()
     Ok(out.flush()?)
 }
 
+#[derive(Serialize)]
+struct Line<'a> {
+    class: &'a str,
+    probabilities: InOrder<'a>,
+}
+
+/// Each class with its probability, in the order of the classes.
+struct InOrder<'a>(&'a [String], ArrayView1<'a, f32>);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(&self.1))
+    }
+}
+
 fn print_lines(class_names: &[String], probabilities: &Array2<f32>) -> Result<()> {
     let mut out = buffered();
     for row in probabilities.rows() {
-        let of_class: Map<String, Value> =
-            class_names.iter().cloned().zip(row.iter().map(|&p| json!(p))).collect();
-        writeln!(out, "{}", json!({ "class": class_names[argmax(row)], "probabilities": of_class }))?;
+        let line = Line { class: &class_names[argmax(row)], probabilities: InOrder(class_names, row) };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     Ok(out.flush()?)
 }

@@ -5,7 +5,7 @@ use crate::data::LabelledRows;
 use crate::model::Model;
 use crate::output_directory::OutputDirectory;
 use crate::page::{Mistake, Page, Shown};
-use crate::stdout::print_json;
+use crate::stdout::{print_json, some_of};
 use crate::{config, machine};
 use anyhow::{Context, Result};
 use chainrule_core::Rows;
@@ -17,14 +17,12 @@ use ndarray::Array2;
 use serde::Deserialize;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 24;
 /// Inputs of a row that are shown, if it is no image.
 const INPUTS: usize = 8;
-/// Columns that are named.
-const NAMES: usize = 40;
 /// Beside the model: what `train` wrote of itself.
 const METRICS: &str = "metrics.json";
 
@@ -38,7 +36,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let rows = args.rows.load(&model)?;
     let beside = |name: &str| model.path.with_file_name(name);
     let out = args.out.clone().unwrap_or_else(|| beside("report.html"));
-    let (directory, name) = directory_of(&out)?;
+    let inputs = [Some(args.model.as_path()), args.rows.file()];
+    let (directory, name) = OutputDirectory::of_file(&out, inputs.into_iter().flatten())?;
     let probabilities =
         machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
     let predictions = Predictions::new(rows.set.labels(), probabilities.view(), None)?;
@@ -71,15 +70,6 @@ fn history(metrics: &Path) -> Result<Option<History>> {
     let metrics: Metrics =
         serde_json::from_str(&fs::read_to_string(metrics).with_context(named)?).with_context(named)?;
     Ok(Some(metrics.history))
-}
-
-/// The directory of a file, and its name in it.
-fn directory_of(file: &Path) -> Result<(OutputDirectory, String)> {
-    let name = file.file_name().with_context(|| format!("--out {}: name a file", file.display()))?;
-    let name = name.to_string_lossy().into_owned();
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = parent.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    Ok((OutputDirectory::prepare("--out", &directory, &[&name])?, name))
 }
 
 /// The mistakes of which the model was surest.
@@ -122,14 +112,6 @@ fn input_names(model: &Model, width: usize) -> Vec<String> {
     match &model.encoder {
         Some(encoder) => encoder.input_names(),
         None => (1..=width).map(|column| format!("column {column}")).collect(),
-    }
-}
-
-/// The names, or the first of very many.
-fn some_of(names: &[String]) -> String {
-    match names.len().checked_sub(NAMES) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..NAMES].join(", ")),
     }
 }
 

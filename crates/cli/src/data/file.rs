@@ -1,5 +1,6 @@
 use super::Parts;
 use super::arrays::Kind;
+use super::hints::with_hint;
 use super::parts::cut;
 use crate::args::{ColumnName, DataArgs, DelimiterName, HeaderName, MissingName, UnseenName};
 use anyhow::{Result, ensure};
@@ -11,16 +12,26 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
     if !matches!(Kind::of(path), Kind::Table) {
         return array_parts(args, path, validation_fraction, seed);
     }
-    let table = Table::read(path, &args.table_options())?;
+    let table = Table::read(path, &args.table_options()).map_err(with_hint)?;
+    let (rows, classes) = (table.len(), table.class_names().len());
+    ensure!(
+        classes <= rows / 2,
+        "{}: the target, {}, has {classes} different labels in {rows} rows; is it a number to predict? A classifier wants \
+         several rows of each class; choose another --target",
+        path.display(),
+        table.target()
+    );
     let test_fraction = if args.test_data.is_some() { 0.0 } else { args.test_fraction };
     let rows = split(table.labels(), table.class_names().len(), validation_fraction, test_fraction, seed)?;
     let encoder = table.fit_encoder(&rows.train)?;
-    let part = |rows: &[usize]| (!rows.is_empty()).then(|| table.encode(&encoder, rows)).transpose();
+    let part = |rows: &[usize]| {
+        (!rows.is_empty()).then(|| table.encode(&encoder, rows).map_err(with_hint)).transpose()
+    };
     Ok(Parts {
         train: table.encode(&encoder, &rows.train)?,
         validation: part(&rows.validation)?,
         test: match &args.test_data {
-            Some(path) => Some(encoder.read_labelled(path, table.class_names())?),
+            Some(path) => Some(encoder.read_labelled(path, table.class_names()).map_err(with_hint)?),
             None => part(&rows.test)?,
         },
         image_shape: None,

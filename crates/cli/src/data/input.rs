@@ -1,4 +1,5 @@
 use super::arrays::{self, Kind};
+use super::hints::with_hint;
 use crate::model::Model;
 use anyhow::{Result, ensure};
 use chainrule_core::Rows;
@@ -15,7 +16,7 @@ pub(crate) fn input_rows(path: &Path, array: Option<&str>, model: &Model) -> Res
         return Ok(Box::new(rows));
     }
     Ok(match &model.encoder {
-        Some(encoder) => Box::new(encoder.read_rows(path)?),
+        Some(encoder) => Box::new(encoder.read_rows(path).map_err(with_hint)?),
         None => Box::new(read_csv_rows(path, Some(inputs))?),
     })
 }

@@ -1,7 +1,8 @@
 use super::arrays::Kind;
+use super::hints::with_hint;
 use super::parts::{Parts, built_in_set, cut};
 use crate::args::{DataSource, RowsArgs};
-use crate::model::Model;
+use crate::model::{DATA_SHA256, Model};
 use anyhow::{Context, Result, bail, ensure};
 use chainrule_data::{DataSet, Table, TableOptions, read_arrays_labelled};
 use std::path::Path;
@@ -55,22 +56,35 @@ impl RowsArgs {
         if self.data_dir.is_some() {
             data.data_dir.clone_from(&self.data_dir);
         }
+        if let Some(expected) = model.classifier.metadata(DATA_SHA256) {
+            let found = data.digest().with_context(|| {
+                format!(
+                    "{}: the model was trained on {}; name other rows by --data",
+                    model.path.display(),
+                    data.data
+                )
+            })?;
+            ensure!(
+                found.as_deref() == Some(expected),
+                "{}: {} is no longer what the model was trained on, so its test part is not known; name rows by --data",
+                model.path.display(),
+                data.data
+            );
+        }
         let seed = self.seed.unwrap_or(config.training.seed);
         let validation = data.validation_fraction.unwrap_or(0.0);
-        let Parts { test, image_shape, encoder, .. } = data.load(validation, seed)?;
-        ensure!(
-            encoder == model.encoder,
-            "{}: the columns, categories or fills of {} are not what they were in training; name rows by --data",
-            model.path.display(),
-            data.data
-        );
+        let title = match &data.test_data {
+            Some(file) => file.display().to_string(),
+            None => format!("{}, test part", data.data),
+        };
+        let Parts { test, image_shape, .. } = data.load(validation, seed)?;
         let test = test.with_context(|| {
             format!(
                 "{}: the model was trained without a test part; name rows by --data",
                 model.path.display()
             )
         })?;
-        Ok(LabelledRows { set: test, title: format!("{}, test part", data.data), image_shape })
+        Ok(LabelledRows { set: test, title, image_shape })
     }
 
     /// All rows of a file, in the classes of the model.
@@ -81,7 +95,7 @@ impl RowsArgs {
             return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
         let set = match &model.encoder {
-            Some(encoder) => encoder.read_labelled(path, class_names)?,
+            Some(encoder) => encoder.read_labelled(path, class_names).map_err(with_hint)?,
             None => {
                 let table = Table::read(path, &TableOptions::default())?;
                 let all: Vec<usize> = (0..table.len()).collect();

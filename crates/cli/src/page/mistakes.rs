@@ -28,12 +28,17 @@ impl Shown {
     }
 }
 
+const NUMBERED: &str = "Rows are numbered among those measured, from 1.";
+
 /// The mistakes, pictures side by side or a table of inputs.
 pub(super) fn list(mistakes: &[Mistake]) -> Markup {
     let Some(first) = mistakes.first() else { return html! { p { "None: every row was right." } } };
     match &first.shown {
-        Shown::Picture(_) => html! { div.mistakes { @for mistake in mistakes { (figure(mistake)) } } },
+        Shown::Picture(_) => {
+            html! { p { (NUMBERED) } div.mistakes { @for mistake in mistakes { (figure(mistake)) } } }
+        }
         Shown::Inputs(inputs) => html! {
+            p { (NUMBERED) }
             div.scroll { table.scores {
                 thead { tr {
                     @for name in ["row", "true class", "taken for", "probability"] { th { (name) } }

@@ -254,7 +254,7 @@ pub enum TableProblem {
     },
 
     /// A category was not among the rows that the encoder was fitted to.
-    #[error(", {place}: the category {found:?} was not among the rows that the encoder was fitted to")]
+    #[error(", {place}: the category {found:?} was not among the training rows")]
     UnseenCategory {
         /// The field.
         place: Place,
@@ -264,7 +264,7 @@ pub enum TableProblem {
 
     /// A category was not among the rows that the encoder was fitted to.
     #[error(
-        ", row {row}, {column}: the category {found:?} was not among the rows that the encoder was fitted to"
+        ", row {} of the data, {column}: the category {found:?} was not among the training rows", .row + 1
     )]
     UnseenCategoryInRow {
         /// Row of the table, from 0.

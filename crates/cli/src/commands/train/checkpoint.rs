@@ -1,7 +1,7 @@
 use super::settings::Settings;
 use crate::config;
 use crate::output_directory::OutputDirectory;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chainrule_models::{Checkpoints, Every};
 use std::fs;
 use std::path::PathBuf;
@@ -47,6 +47,17 @@ impl Resumable {
         let _ = fs::remove_file(&self.checkpoint);
         let _ = fs::remove_file(&self.settings);
     }
+}
+
+/// A training that was interrupted is not given up without a word.
+pub(super) fn refuse_to_discard(directory: &OutputDirectory) -> Result<()> {
+    let checkpoint = directory.file(CHECKPOINT);
+    ensure!(
+        !checkpoint.exists(),
+        "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
+        checkpoint.display()
+    );
+    Ok(())
 }
 
 /// Settings alone are of no use.

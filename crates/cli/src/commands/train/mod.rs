@@ -7,15 +7,16 @@ mod watcher;
 
 use crate::args::{Config, TrainArgs};
 use crate::data::Parts;
-use crate::model::{CONFIG, ENCODER};
+use crate::model::{CONFIG, DATA_SHA256, ENCODER};
 use crate::output_directory::OutputDirectory;
-use crate::stdout::{print_json, unless_closed};
+use crate::stdout::{print_json, some_of, unless_closed};
 use crate::{config, interrupt, machine};
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 use chainrule_data::DataSet;
 use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Temperature, Training};
 use checkpoint::Resumable;
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use settings::Settings;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -64,6 +65,9 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
     interrupt::listen()?;
     machine::on_threads(settings.config.run.threads, || {
         let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::NAMES)?;
+        if args.resume.is_none() {
+            checkpoint::refuse_to_discard(&directory)?;
+        }
         let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
         let resume = args.resume.as_ref().map(|_| resumable.checkpoint.clone());
         let training = Training {
@@ -101,7 +105,27 @@ fn resumed_config(directory: &Path, args: &TrainArgs, matches: &ArgMatches) -> R
             directory.display()
         );
     }
+    let may_differ = ["resume", "epochs", "threads", "checkpoint_every", "quiet", "json"];
+    for id in matches.ids().map(clap::Id::as_str) {
+        // Groups of options have ids, too, and no source that counts.
+        if matches.value_source(id) == Some(ValueSource::CommandLine)
+            && known(id)
+            && !may_differ.contains(&id)
+        {
+            bail!(
+                "--resume {}: --{} cannot be given, as the training that goes on has its own; only --epochs and what stands \
+                 under Run can",
+                directory.display(),
+                id.replace('_', "-")
+            );
+        }
+    }
     config::read(&directory.join(checkpoint::SETTINGS), &args.settings, matches)
+}
+
+/// Whether the id is that of an option, not of a group of options.
+fn known(id: &str) -> bool {
+    id.starts_with(|letter: char| letter.is_ascii_lowercase())
 }
 
 /// Where the numbers are from before they left the finite ones.
@@ -165,6 +189,9 @@ fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
         .scaling(&settings.scaling(parts)?)
         .class_names(train.class_names())
         .metadata(CONFIG, config::to_toml(&settings.config)?);
+    if let Some(digest) = settings.config.data.digest()? {
+        builder = builder.metadata(DATA_SHA256, digest);
+    }
     if let Some(encoder) = encoder {
         builder = builder.metadata(ENCODER, serde_json::to_string(encoder)?);
     }
@@ -181,8 +208,13 @@ fn introduction(settings: &Settings, parts: &Parts, classifier: &Classifier<f32>
         0 => String::new(),
         rows => format!(", {rows} to validate"),
     };
+    let target = parts.encoder.as_ref().map_or_else(String::new, |encoder| {
+        let names: Vec<String> = classifier.class_names().iter().map(|name| format!("{name:?}")).collect();
+        let inputs = encoder.input_names();
+        format!("target {:?}: {}\ninputs: {}\n", encoder.target(), some_of(&names), some_of(&inputs))
+    });
     format!(
-        "{}: {} rows to train on{validation}, {} to test; network {}, {} parameters\n",
+        "{target}{}: {} rows to train on{validation}, {} to test; network {}, {} parameters\n",
         settings.config.data.data,
         parts.train.len(),
         rows(&parts.test),

@@ -24,7 +24,6 @@ impl Identity {
         for (position, layer) in network.layers().enumerate() {
             all.push(format!("layer {position}"), text(layer));
         }
-        more.iter().for_each(|(name, value)| all.push(*name, value.clone()));
         all.push("seed", training.seed.to_string());
         all.push("batch_size", training.batch_size.to_string());
         all.push("loss", text(&training.loss));
@@ -40,6 +39,8 @@ impl Identity {
             all.push(format!("{name} rows"), samples.rows.len().to_string());
             all.push(format!("SHA-256 of the {name} data"), fingerprint(samples)?);
         }
+        // Last, as what was fitted to the rows differs with them.
+        more.iter().for_each(|(name, value)| all.push(*name, value.clone()));
         Ok(all)
     }
 
