@@ -1,7 +1,7 @@
 //! Settings in a TOML file, and how they meet those of the command line.
 
 use crate::args::Config;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use std::fs::File;
@@ -36,6 +36,7 @@ pub(crate) fn read(path: &Path, flags: &Config, matches: &ArgMatches) -> Result<
     // What is printed is asked for, not written down.
     config.run.quiet |= flags.run.quiet;
     config.run.json |= flags.run.json;
+    config.check().map_err(|error| anyhow!("{}: {error}", named()))?;
     Ok(config)
 }
 

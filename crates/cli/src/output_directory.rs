@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use std::fs;
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -58,11 +60,15 @@ impl OutputDirectory {
     /// Writes a file beside its place, syncs and renames it, so that no reader ever sees half of it.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.file(name);
-        let write = || {
+        let write = || -> io::Result<()> {
             let mut file = temporary_file(&self.path)?;
             file.write_all(contents)?;
             file.as_file().sync_all()?;
-            file.persist(&path).map(drop).map_err(io::Error::from)
+            file.persist(&path)?;
+            // So that the name is there, too, when the machine stops.
+            #[cfg(unix)]
+            File::open(&self.path)?.sync_all()?;
+            Ok(())
         };
         write().with_context(|| path.display().to_string())
     }

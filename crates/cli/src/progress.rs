@@ -2,6 +2,7 @@
 
 use chainrule_models::{BatchRecord, EpochRecord};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::Cell;
 use std::io::{self, Write};
 
 /// A bar for each epoch on standard error, invisible where that is no terminal, and a line on standard output when it is over.
@@ -10,6 +11,8 @@ pub(crate) struct EpochBar {
     quiet: bool,
     /// What the part is called that is evaluated after each epoch.
     held_out: &'static str,
+    /// The epoch that the bar shows; 0 at first.
+    epoch: Cell<usize>,
 }
 
 impl EpochBar {
@@ -18,7 +21,7 @@ impl EpochBar {
         let style =
             ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}  {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        EpochBar { bar, quiet, held_out }
+        EpochBar { bar, quiet, held_out, epoch: Cell::new(0) }
     }
 
     /// A step was taken.
@@ -26,7 +29,8 @@ impl EpochBar {
         if self.bar.is_hidden() {
             return;
         }
-        if record.batch == 1 {
+        // Also for an epoch that is gone on with.
+        if self.epoch.replace(record.epoch) != record.epoch {
             self.bar.set_length(record.batches as u64);
             self.bar.set_prefix(format!("epoch {}/{}", record.epoch, record.epochs));
             self.bar.reset();

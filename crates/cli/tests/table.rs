@@ -109,6 +109,10 @@ fn a_configuration_says_what_flags_say_and_flags_go_before_it() {
         ("[training]\nepochs = \"two\"\n", &["bad.toml", "two"]),
         ("[data]\ndata = \"cats\"\n", &["bad.toml", "digits, fashion-mnist, spiral"]),
         ("[training\n", &["bad.toml", "line 1"]),
+        ("[training]\nbatch = 0\n", &["bad.toml", "batch", "at least 1"]),
+        ("[network]\ndropout = -0.5\n", &["bad.toml", "dropout"]),
+        ("[network]\nhidden = [8, 0]\n", &["bad.toml", "hidden"]),
+        ("[run]\nthreads = 5000000\n", &["bad.toml", "threads"]),
     ] {
         place.write("bad.toml", text);
         let output = place.run("train --config bad.toml --out e");

@@ -52,7 +52,7 @@ impl Preprocessor {
                         (*low, *high) = (low.min(x.as_f64()), high.max(x.as_f64()))
                     });
                 })?;
-                ranges.into_iter().map(|(low, high)| (low, inverse(high - low))).collect()
+                ranges.into_iter().map(|(low, high)| (low, inverse::<F>(high - low))).collect()
             }
             _ => {
                 let n = rows.len() as f64;
@@ -74,7 +74,7 @@ impl Preprocessor {
                     .zip(variances)
                     .map(|(mean, variance)| match is_constant(mean, variance) {
                         true => (mean, 1.0),
-                        false => (mean, inverse(variance.sqrt())),
+                        false => (mean, inverse::<F>(variance.sqrt())),
                     })
                     .collect()
             }
@@ -83,10 +83,11 @@ impl Preprocessor {
     }
 }
 
-/// 1 / x; 1 where that is not finite, for a column that hardly differs.
-fn inverse(x: f64) -> f64 {
+/// 1 / x; 1 where that is nothing that the rows' numbers can be multiplied by, for a column that hardly differs.
+fn inverse<F: Real>(x: f64) -> f64 {
     let inverse = x.recip();
-    if inverse.is_finite() && inverse != 0.0 { inverse } else { 1.0 }
+    let of_rows = F::of(inverse);
+    if of_rows.is_finite() && of_rows != F::zero() { inverse } else { 1.0 }
 }
 
 /// Calls `each` with every row, in order.
@@ -146,6 +147,15 @@ mod tests {
                     "{number}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn factors_are_numbers_of_the_rows_own_type() {
+        let tiny = array![[1e-39_f32], [2e-39]];
+        for preprocessor in [Preprocessor::Standard, Preprocessor::MinMax] {
+            let scaling = preprocessor.fit(&tiny).expect("finite rows");
+            assert!(scaling.apply(0, 2e-39_f32).is_finite(), "{preprocessor:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataArgs {
-    /// digits, fashion-mnist or spiral, or a file: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well
+    /// digits, fashion-mnist or spiral, or a file: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well; .parquet in a build with that feature
     #[arg(long, value_name = "NAME|FILE", default_value = "digits")]
     pub(crate) data: DataSource,
 

@@ -36,8 +36,7 @@ use values::{at_least_one, at_least_two, threads};
 
 `chainrule help COMMAND` shows the options of a command, with examples.
 
-Exit codes: 0 done; 1 doctor found a wrong product; 2 a mistake or a failure, told in one line; 130 interrupted by Ctrl-C,
-everything saved."
+Exit codes: 0 done; 1 doctor found a wrong product; 2 a mistake or a failure, told in one line; 130 interrupted by Ctrl-C."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

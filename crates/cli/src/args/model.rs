@@ -95,7 +95,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
 
-    /// File with a row for each prediction: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well
+    /// File with a row for each prediction: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well; .parquet in a build with that feature
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
 

@@ -5,6 +5,9 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// TOML has no larger numbers.
+const MOST_SEED: u64 = i64::MAX as u64;
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   chainrule train
@@ -22,15 +25,15 @@ Writes into the output directory:
   metrics.json       results, settings and machine
 While it trains, and when it was interrupted, checkpoint.safetensors and checkpoint.toml hold all that `--resume` needs.
 
-The result depends on the data and the settings, not on the number of threads. Ctrl-C ends the step, saves, and says
-how to go on (exit code 130).")]
+The result depends on the data and the settings, not on the number of threads. Ctrl-C ends the step, saves a
+checkpoint, and says how to go on (exit code 130); a second one ends at once.")]
 pub(crate) struct TrainArgs {
     /// A TOML file of settings, as config.toml; options on the command line go before it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
     /// Go on with a training that was interrupted, in the directory that it writes into; it ends in the same bits as if it had
-    /// never stopped. Of other options only those under Run, and more --epochs, can be given
+    /// never stopped. Of other options only those under Run, and (with a constant schedule) more --epochs, can be given
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
     pub(crate) resume: Option<PathBuf>,
 
@@ -53,10 +56,53 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// What the command line checks while it is parsed, for settings from a file.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range, and says what it may be.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Config { data, network, training, run } = self;
+        let widths = network.hidden.iter().flat_map(|hidden| &hidden.0);
+        let least_one =
+            [("epochs", training.epochs), ("batch", training.batch), ("patience", training.patience)];
+        let least_one = least_one.into_iter().chain(widths.map(|&width| ("hidden", Some(width))));
+        for (name, value) in least_one {
+            value
+                .map_or(Ok(0), |value| at_least_one(&value.to_string()))
+                .map_err(|error| named(name, &error))?;
+        }
+        let shares = [
+            ("test-fraction", Some(data.test_fraction)),
+            ("validation-fraction", data.validation_fraction),
+            ("dropout", Some(network.dropout)),
+            ("label-smoothing", Some(training.label_smoothing)),
+        ];
+        let above_zero = [("learning-rate", training.learning_rate), ("clip-norm", training.clip_norm)];
+        let not_below =
+            [("weight-decay", Some(training.weight_decay)), ("checkpoint-every", Some(run.checkpoint_every))];
+        type Settings<'a> = &'a [(&'a str, Option<f64>)];
+        type Parser = fn(&str) -> Result<f64, String>;
+        let tables: [(Settings, Parser); 3] =
+            [(&shares, share), (&above_zero, positive), (&not_below, not_negative)];
+        for (settings, parse) in tables {
+            for (name, value) in settings {
+                value
+                    .map_or(Ok(0.0), |value| parse(&value.to_string()))
+                    .map_err(|error| named(name, &error))?;
+            }
+        }
+        threads(&run.threads.to_string()).map_err(|error| named("threads", &error))?;
+        Ok(())
+    }
+
     /// The part that is evaluated after each epoch.
     pub(crate) fn held_out(&self) -> &'static str {
         if self.data.validation_fraction.is_some_and(|share| share > 0.0) { "validation" } else { "test" }
     }
+}
+
+fn named(name: &str, error: &str) -> String {
+    format!("{name}: {error}")
 }
 
 /// What is trained.
@@ -190,7 +236,7 @@ pub(crate) struct TrainingArgs {
     pub(crate) calibrate: bool,
 
     /// Seed of the first parameters, the order of the rows, the split, dropout, and the spiral's points
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED), default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
 

@@ -12,6 +12,7 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
     if !matches!(Kind::of(path), Kind::Table) {
         return array_parts(args, path, validation_fraction, seed);
     }
+    args.arrays.refuse_for_table(path)?;
     let table = Table::read(path, &args.table_options()).map_err(with_hint)?;
     let (rows, classes) = (table.len(), table.class_names().len());
     ensure!(

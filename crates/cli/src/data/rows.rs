@@ -23,7 +23,13 @@ impl RowsArgs {
     /// The rows that the options name; without a name the test part of the model's training.
     pub(crate) fn load(&self, model: &Model) -> Result<LabelledRows> {
         let rows = match &self.data {
-            None => self.test_part(model)?,
+            None => {
+                ensure!(
+                    self.seed.is_none(),
+                    "--seed: the model knows its own; it is for a set that --data names"
+                );
+                self.test_part(model)?
+            }
             Some(DataSource::File(path)) => {
                 let set = self.file_rows(path, model)?;
                 LabelledRows { set, title: path.display().to_string(), image_shape: None }
@@ -37,10 +43,12 @@ impl RowsArgs {
     /// The test part of a set by its name.
     fn built_in(&self, name: &DataSource, model: &Model) -> Result<LabelledRows> {
         let seed = self.seed.or(model.config.as_ref().map(|config| config.training.seed)).unwrap_or(0);
+        let config = model.config.as_ref().filter(|config| config.data.data == *name);
+        let test_fraction = config.map_or(TEST_FRACTION, |config| config.data.test_fraction);
         let (set, test) = built_in_set(name, self.data_dir.as_deref(), seed)?;
         let test = match test {
             Some(test) => test,
-            None => cut(&set, 0.0, TEST_FRACTION, seed)?.test.context("the test part is empty")?,
+            None => cut(&set, 0.0, test_fraction, seed)?.test.context("the test part is empty")?,
         };
         Ok(LabelledRows { image_shape: test.image_shape(), set: test, title: format!("{name}, test part") })
     }
@@ -71,7 +79,7 @@ impl RowsArgs {
                 data.data
             );
         }
-        let seed = self.seed.unwrap_or(config.training.seed);
+        let seed = config.training.seed;
         let validation = data.validation_fraction.unwrap_or(0.0);
         let title = match &data.test_data {
             Some(file) => file.display().to_string(),
@@ -94,6 +102,7 @@ impl RowsArgs {
             let (inputs, labels) = self.arrays.sources(path);
             return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
+        self.arrays.refuse_for_table(path)?;
         let set = match &model.encoder {
             Some(encoder) => encoder.read_labelled(path, class_names).map_err(with_hint)?,
             None => {

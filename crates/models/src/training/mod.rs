@@ -1,4 +1,4 @@
-//! The loop around the route: [`fit`] takes a network through the epochs, each an [`epoch`], as [`settings`] say; [`evaluate`] measures
+//! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), as [`settings`] say; [`evaluate`] measures
 //! it, and a [`callback`] is told.
 
 mod accuracy;

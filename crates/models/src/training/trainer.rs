@@ -66,7 +66,7 @@ impl<F: Real> Network<F> {
     ///
     /// # Errors
     /// As [`Network::fit`], and [`Error::OtherNetwork`] or [`Error::Length`] for a trainer of another network. The parameters are then as
-    /// before; after [`Error::Diverged`] (which counts portions as epochs) a new trainer is wanted.
+    /// before, the optimiser's state is not: a new trainer is wanted. [`Error::Diverged`] counts portions as epochs.
     pub fn partial_fit(&mut self, samples: Samples<F>, trainer: &mut Trainer<F>) -> Result<Score, Error> {
         self.check_samples("training rows", samples, &trainer.training)?;
         let Trainer { training, work, portions } = trainer;

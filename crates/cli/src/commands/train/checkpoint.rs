@@ -1,10 +1,10 @@
 use super::settings::Settings;
 use crate::config;
 use crate::output_directory::OutputDirectory;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chainrule_models::{Checkpoints, Every};
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -15,18 +15,31 @@ pub(super) const SETTINGS: &str = "checkpoint.toml";
 pub(super) struct Resumable {
     pub(super) checkpoint: PathBuf,
     settings: PathBuf,
+    /// Held as long as the training runs: two of them would write over each other.
+    _lock: File,
 }
 
 impl Resumable {
-    /// Writes what the checkpoint alone does not say, in place of what is there of another training; what is resumed stays as it is.
+    /// Writes what the checkpoint alone does not say; of what is resumed it is there already.
     pub(super) fn begin(settings: &Settings, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
-        let resumable =
-            Resumable { checkpoint: directory.file(CHECKPOINT), settings: directory.file(SETTINGS) };
+        let (checkpoint, path) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
+        if path.exists() {
+            lock(&path)?;
+        }
         if !resumes {
-            resumable.remove();
+            ensure!(
+                !checkpoint.exists(),
+                "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
+                checkpoint.display()
+            );
             directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())?;
         }
-        Ok(resumable)
+        Ok(Resumable { checkpoint, _lock: lock(&path)?, settings: path })
+    }
+
+    /// Keeps settings with which the training was gone on with, such as more epochs.
+    pub(super) fn rewrite(&self, settings: &Settings, directory: &OutputDirectory) -> Result<()> {
+        directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())
     }
 
     /// How often the training keeps itself.
@@ -49,15 +62,18 @@ impl Resumable {
     }
 }
 
-/// A training that was interrupted is not given up without a word.
-pub(super) fn refuse_to_discard(directory: &OutputDirectory) -> Result<()> {
-    let checkpoint = directory.file(CHECKPOINT);
-    ensure!(
-        !checkpoint.exists(),
-        "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
-        checkpoint.display()
-    );
-    Ok(())
+/// The file, locked against other processes.
+fn lock(path: &Path) -> Result<File> {
+    let named = || path.display().to_string();
+    let file = File::open(path).with_context(named)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("{}: another training is under way in this directory; name another --out", named())
+        }
+        // Some file systems know no locks.
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// Settings alone are of no use.

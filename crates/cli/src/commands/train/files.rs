@@ -1,6 +1,7 @@
 //! What training leaves behind.
 
 use super::Trained;
+use super::checkpoint::{CHECKPOINT, SETTINGS};
 use crate::machine::Blas;
 use crate::output_directory::OutputDirectory;
 use crate::{charts, config};
@@ -18,8 +19,8 @@ pub(super) const HISTORY: &str = "history.csv";
 pub(super) const CURVES: &str = "curves.svg";
 pub(super) const METRICS: &str = "metrics.json";
 
-/// All of them.
-pub(super) const NAMES: [&str; 5] = [MODEL, CONFIG, HISTORY, CURVES, METRICS];
+/// All that may be written into the directory.
+pub(super) const ALL: [&str; 7] = [MODEL, CONFIG, HISTORY, CURVES, METRICS, CHECKPOINT, SETTINGS];
 
 /// Writes them all; what can be made in memory is made before the first is written.
 pub(super) fn write(trained: &Trained, directory: &OutputDirectory) -> Result<()> {

@@ -56,18 +56,20 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
         config.run.out.clone_from(directory);
     }
     let settings = Settings::new(config)?;
-    ensure!(
-        !settings.config.training.calibrate || settings.validation_fraction > 0.0,
-        "--calibrate: it needs a validation part; raise --validation-fraction"
-    );
+    let training = &settings.config.training;
+    for (option, is_given) in
+        [("--patience", training.patience.is_some()), ("--calibrate", training.calibrate)]
+    {
+        ensure!(
+            !is_given || settings.validation_fraction > 0.0,
+            "{option}: it needs a validation part; raise --validation-fraction"
+        );
+    }
     let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
     settings.check_memory(&parts)?;
     interrupt::listen()?;
     machine::on_threads(settings.config.run.threads, || {
-        let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::NAMES)?;
-        if args.resume.is_none() {
-            checkpoint::refuse_to_discard(&directory)?;
-        }
+        let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
         let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
         let resume = args.resume.as_ref().map(|_| resumable.checkpoint.clone());
         let training = Training {
@@ -77,7 +79,11 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
         let trained = train(settings, &parts, &training, resume.as_deref())
             .map_err(|error| if resumable.is_kept() { with_checkpoint(error, &resumable) } else { error })?;
         if trained.history.ending == Some(Ending::Callback) {
-            return interrupted(&trained, &resumable);
+            let keeps = training.checkpoints.is_some();
+            if keeps {
+                resumable.rewrite(&trained.settings, &directory)?;
+            }
+            return interrupted(&trained, keeps);
         }
         files::write(&trained, &directory)?;
         resumable.remove();
@@ -139,13 +145,13 @@ fn with_checkpoint(error: Error, resumable: &Resumable) -> Error {
 }
 
 /// Says how to go on with a training that Ctrl-C ended.
-fn interrupted(trained: &Trained, resumable: &Resumable) -> Result<ExitCode> {
+fn interrupted(trained: &Trained, keeps: bool) -> Result<ExitCode> {
     let out = trained.settings.config.run.out.display();
     let epochs = trained.history.epochs.len();
-    let text = if resumable.is_kept() {
+    let text = if keeps {
         format!("interrupted in epoch {epochs}; go on with: chainrule train --resume {out}\n")
     } else {
-        format!("interrupted in epoch {epochs}; nothing is kept, as --checkpoint-every is 0\n")
+        format!("interrupted in epoch {epochs}; nothing of it is kept, as --checkpoint-every is 0\n")
     };
     unless_closed(io::stderr().write_all(text.as_bytes()))?;
     Ok(ExitCode::from(interrupt::EXIT_CODE))
@@ -173,10 +179,15 @@ fn train(
     };
     watcher.finish()?;
     let history = trained?;
+    let threads = rayon::current_num_threads();
+    if history.ending == Some(Ending::Callback) {
+        // Who interrupts wants no more than that it ends.
+        return Ok(Trained { settings, classifier, history, temperature: None, test: None, threads });
+    }
     let calibration = parts.validation.as_ref().filter(|_| settings.config.training.calibrate).map(samples);
     let temperature = calibration.map(|samples| classifier.calibrate(samples)).transpose()?;
     let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
-    Ok(Trained { settings, classifier, history, temperature, test, threads: rayon::current_num_threads() })
+    Ok(Trained { settings, classifier, history, temperature, test, threads })
 }
 
 fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
