@@ -88,7 +88,7 @@ fn what_does_not_fit_is_named() {
         ),
         (
             "colour,size\nred,2\ngreen,3\n",
-            ", line 3, column 1 (colour): the category \"green\" was not among the rows that the encoder was fitted to",
+            ", line 3, column 1 (colour): the category \"green\" was not among the training rows",
         ),
         ("colour,size\nred,2\nred\n", ", line 3: expected 2 columns, found 1"),
         ("colour,size\nred,big\n", ", line 2, column 2 (size): expected a number, found \"big\""),
@@ -144,7 +144,7 @@ fn only_the_training_rows_are_looked_at() {
     assert_eq!(encoder.input_names(), ["colour=blue", "colour=red", "size"]);
     let error = table.encode(&encoder, &[1, 2]).expect_err("white is new").to_string();
     assert!(error.ends_with(
-        "t.csv, row 2, column \"colour\": the category \"white\" was not among the rows that the encoder was fitted to"
+        "t.csv, row 3 of the data, column \"colour\": the category \"white\" was not among the training rows"
     ));
     let table = read(TABLE, &TableOptions { unseen: Unseen::Zeros, ..options() }).expect("a table");
     let encoder = table.fit_encoder(&[0, 1]).expect("an encoder");
