@@ -34,13 +34,13 @@ impl Identity {
         all.push("class_weights", text(&training.class_weights));
         all.push("validation_fraction", text(&training.validation_fraction));
         all.push("early_stopping", text(&training.early_stopping));
+        // After all settings, which what was fitted to the rows may differ with; before the rows, which are read through it.
+        more.iter().for_each(|(name, value)| all.push(*name, value.clone()));
         for (name, samples) in [("training", Some(train)), ("validation", validation)] {
             let Some(samples) = samples else { continue };
             all.push(format!("{name} rows"), samples.rows.len().to_string());
             all.push(format!("SHA-256 of the {name} data"), fingerprint(samples)?);
         }
-        // Last, as what was fitted to the rows differs with them.
-        more.iter().for_each(|(name, value)| all.push(*name, value.clone()));
         Ok(all)
     }
 
