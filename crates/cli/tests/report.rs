@@ -98,9 +98,10 @@ fn a_browser_renders_the_page_without_complaint() {
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     reader.next_frame(&mut pixels).unwrap();
     assert_eq!((reader.info().width, reader.info().height), (1180, 3000));
-    let blue =
-        pixels.chunks_exact(reader.info().bytes_per_pixel()).filter(|p| p[..3] == [0x44, 0x77, 0xaa]).count();
-    assert!(blue > 2000, "{blue} pixels of the plots and the heat map are to be seen");
+    // Bars and cells are mixed with the white of the page.
+    let is_blue = |p: &&[u8]| p[2] > p[0].saturating_add(40);
+    let blue = pixels.chunks_exact(reader.info().bytes_per_pixel()).filter(is_blue).count();
+    assert!(blue > 10_000, "{blue} pixels of the plots and the heat map are to be seen");
 
     // The check itself notices what a page complains of.
     let broken = place.path("broken.html");
