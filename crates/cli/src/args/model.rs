@@ -77,7 +77,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Print the numbers as one JSON object as well
+    /// Print the numbers as one JSON object, in place of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
