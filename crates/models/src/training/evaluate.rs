@@ -111,7 +111,7 @@ impl<F: Real> Network<F> {
 }
 
 /// Makes sure that some row of a whole set counts.
-pub(super) fn check_counts<F: Real>(
+pub(crate) fn check_counts<F: Real>(
     place: &'static str,
     loss: &dyn Loss<F>,
     targets: WeightedTargets<F>,
