@@ -15,6 +15,9 @@ mod path;
 mod preconditioner;
 mod refit_head;
 mod settings;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod tiles;
 
 pub use history::{Iteration, SolverEnding, SolverHistory};
