@@ -226,7 +226,7 @@ fn the_head_of_a_trained_network_goes_to_its_optimum() {
     // The features by hand: ReLU of the first layer.
     let (weights, bias) = hidden.split_at(6 * 12);
     let weights = Array2::from_shape_vec((6, 12), weights.to_vec()).unwrap();
-    let features = (data.x.dot(&weights) + &ndarray::aview1(bias)).mapv(|x| x.max(0.0));
+    let features = (data.x.dot(&weights) + ndarray::aview1(bias)).mapv(|x| x.max(0.0));
     let (_, expected) = fit(&Data { x: features, ..data }, &training);
     assert!((history.last().objective - expected.last().objective).abs() < 1e-8 * expected.last().objective);
 }

@@ -15,6 +15,7 @@ mod path;
 mod preconditioner;
 mod refit_head;
 mod settings;
+mod softmax_objective;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -23,6 +24,7 @@ mod tiles;
 pub use history::{Iteration, SolverEnding, SolverHistory};
 pub use path::PathPoint;
 pub use settings::{SoftmaxTraining, Solver};
+pub use softmax_objective::SoftmaxObjective;
 
 use crate::{Classifier, Evaluation, LayerSpec, ModelFileError, Samples};
 use chainrule_core::{Error, Real, Rows};
