@@ -4,13 +4,14 @@
 # make bench   the criterion benchmarks
 # make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
 # make interop files for onnxruntime, PyTorch and scikit-learn and from them, with the real packages (PyTorch where it is installed)
+# make compare-regression softmax regression beside scikit-learn and linfa, into docs/regression.md; some minutes
 # make accuracy test accuracy beside scikit-learn on four data sets; some minutes
 # make scaling time and memory against batch, width, layers, classes and samples
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
 
-.PHONY: demo test check interop report-in-browser bench compare accuracy scaling openblas
+.PHONY: demo test check interop report-in-browser bench compare compare-regression accuracy scaling openblas
 
 demo: openblas
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -64,6 +65,9 @@ bench: openblas
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)
+
+compare-regression: openblas
+	python3 benches/peers/regression.py $(COMPARE_ARGS)
 
 accuracy: openblas
 	@sh scripts/interop.sh
