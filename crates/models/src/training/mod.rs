@@ -1,4 +1,5 @@
-//! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), as [`settings`] say; [`evaluate`] measures
+//! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), alone or with
+//! others ([`team`]), as [`settings`] say; [`evaluate`] measures
 //! it, and a [`callback`] is told.
 
 mod accuracy;
@@ -12,6 +13,7 @@ mod history;
 mod history_file;
 mod session;
 mod settings;
+mod team;
 mod trainer;
 mod validation_split;
 mod work;
