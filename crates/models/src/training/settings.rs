@@ -73,7 +73,9 @@ pub struct Training<F> {
     pub seed: u64,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
-    /// The processes that train together, each with the same network, training and samples; [`Alone`] unless said.
+    /// The processes that train together, each with the same network, training and samples; [`Alone`] unless said. Each takes its part
+    /// of the rows of every batch, and all take the same steps: the result is that of one process up to rounding, and the same bits
+    /// for as many processes.
     pub communicator: Arc<dyn Communicator>,
 }
 

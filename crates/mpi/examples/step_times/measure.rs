@@ -1,0 +1,82 @@
+use crate::{LENGTHS, Result, SHARES, WIDTHS, median};
+use chainrule_core::{Alone, Communicator, Purpose, Random, Real, Targets};
+use chainrule_models::{Network, Samples, SoftmaxCrossEntropy, Training};
+use chainrule_mpi::World;
+use ndarray::Array2;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Times in seconds, on rank 0.
+pub(crate) struct Measured {
+    /// Of each of the lengths.
+    pub(crate) sums: Vec<f64>,
+    /// Of each of the widths, of each of the shares.
+    pub(crate) steps: Vec<Vec<Step>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    /// By each rank for itself, all at once.
+    pub(crate) alone: f64,
+    /// With the sum.
+    pub(crate) together: f64,
+}
+
+pub(crate) fn all(world: &World) -> Result<Measured> {
+    let sums = LENGTHS.iter().map(|&length| sum(&*world.communicator(), length)).collect::<Result<_>>()?;
+    let steps = WIDTHS.iter().map(|&width| SHARES.iter().map(|&rows| step(world, width, rows)).collect());
+    Ok(Measured { sums, steps: steps.collect::<Result<_>>()? })
+}
+
+fn sum(ranks: &dyn Communicator, length: usize) -> Result<f64> {
+    let mut numbers = vec![1.0_f32; length];
+    let rounds = (20_000_000 / (length + 10_000)).clamp(5, 1000);
+    let mut seconds = Vec::new();
+    for _ in 0..rounds {
+        numbers.fill(1.0);
+        ranks.barrier()?;
+        let start = Instant::now();
+        ranks.sum(f32::numbers(&mut numbers))?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(median(seconds))
+}
+
+/// A step of a network of this width, with so many rows for each rank.
+fn step(world: &World, width: usize, rows: usize) -> Result<Step> {
+    const ROUNDS: usize = 3;
+    let ranks = world.communicator();
+    // As many steps as take some tenths of a second.
+    let steps = (40_000_000 / (width * width + 784 * width) / (rows + 16) + 2).min(60) * 4;
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ranks.barrier()?;
+        alone.push(seconds_per_step(world, Arc::new(Alone), width, rows, steps)?);
+        together.push(seconds_per_step(world, ranks.clone(), width, rows * ranks.size(), steps)?);
+    }
+    Ok(Step { alone: median(alone), together: median(together) })
+}
+
+fn seconds_per_step(
+    world: &World,
+    communicator: Arc<dyn Communicator>,
+    width: usize,
+    batch_size: usize,
+    steps: usize,
+) -> Result<f64> {
+    let random = Random::new(1, Purpose::Generate, 0);
+    let x = Array2::from_shape_fn((batch_size, 784), |(i, j)| random.normal((i * 784 + j) as u64) as f32);
+    let labels: Vec<usize> = (0..batch_size).map(|row| row % 10).collect();
+    let mut network = Network::builder(784).dense(width).relu().dense(width).relu().dense(10).build()?;
+    let training = Training {
+        // Each epoch is one step.
+        epochs: steps,
+        batch_size,
+        loss: Arc::new(SoftmaxCrossEntropy::new()),
+        threads: world.threads(),
+        communicator,
+        ..Training::default()
+    };
+    let history = network.fit(Samples::new(&x, Targets::Classes(&labels)), &training)?;
+    Ok(median(history.epochs.iter().map(|epoch| epoch.seconds).collect()))
+}
