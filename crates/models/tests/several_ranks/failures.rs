@@ -7,7 +7,6 @@ use chainrule_core::{Error, Moments, Optimizer, Real, Rows, Step, Targets};
 use chainrule_models::{Checkpoints, Classifier, Every, LayerSpec, Samples, Sgd, Training};
 use ndarray::{Array2, ArrayViewMut2, array};
 use std::fmt::{self, Debug};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -148,26 +147,25 @@ fn a_checkpoint_that_cannot_be_written() {
 fn a_checkpoint_that_is_not_the_same_everywhere() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
+    // The same training, one epoch on and two.
     for (name, epochs) in [("a", 1), ("b", 2)] {
-        Case::<f32>::new(1, epochs, &path(name), Every::Epochs(1)).fit(&mut ()).unwrap();
+        Case::<f32>::new(4, epochs, &path(name), Every::Epochs(1)).fit(&mut ()).unwrap();
     }
     let with = |names: [&str; 2]| {
         on_ranks(2, |communicator| {
-            let mut case = Case::<f32>::new(1, 2, Path::new(""), Every::Epochs(1));
             let name = names[communicator.rank()];
-            case.training.schedule =
-                Case::<f32>::new(1, 1, Path::new(""), Every::Epochs(1)).training.schedule;
-            case.training.checkpoints = None;
+            let mut case = case::<f32>(4, 3, 16);
             case.training.communicator = communicator;
             case.resume(&path(name), &mut ())
         })
     };
     assert!(with(["a", "a"]).iter().all(Result::is_ok));
-    let missing = with(["a", "c"]);
-    assert!(
-        matches!(&missing[0], Err(Error::OtherRank { rank: 1, message }) if message.contains("/c")),
-        "{missing:?}"
-    );
+    for (names, words) in [(["a", "b"], "SHA-256 of the checkpoint"), (["a", "c"], "/c")] {
+        let found = with(names);
+        let Err(Error::OtherRank { rank: 1, message }) = &found[0] else { panic!("{found:?}") };
+        assert!(message.contains(words), "{message}");
+        assert!(found[1].is_err());
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! cargo build --release --package chainrule-mpi --example step_times
 //! mpirun -n 2 --bind-to none target/release/examples/step_times
 //! ```
+//!
+//! A number behind it says how many times as fast as a rank here the machines compute that the model is asked about.
 
 mod measure;
 mod model;
@@ -13,6 +15,7 @@ use chainrule_core::Error;
 use chainrule_mpi::World;
 use measure::Measured;
 use model::{Compute, Network, Sum};
+use std::env;
 
 /// Widths of the two hidden layers; 784 inputs, 10 classes.
 const WIDTHS: [usize; 4] = [128, 512, 1024, 2048];
@@ -27,17 +30,18 @@ const LENGTHS: [usize; 8] = [1, 256, 4096, 65_536, 262_144, 1_048_576, 2_097_152
 const RANKS: [usize; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let faster = env::args().nth(1).map_or(Ok(1.0), |factor| factor.parse())?;
     let world = World::start()?;
     let measured = measure::all(&world)?;
     let ranks = world.communicator();
     if ranks.rank() == 0 {
-        report(&measured, ranks.size(), world.threads());
+        report(&measured, ranks.size(), world.threads(), faster);
     }
     Ok(())
 }
 
-fn report(measured: &Measured, ranks: usize, threads: usize) {
-    println!("{ranks} ranks of {threads} threads on this machine, f32; medians, in µs\n");
+fn report(measured: &Measured, ranks: usize, threads: usize, faster: f64) {
+    println!("{ranks} ranks of {threads} threads on this machine, f32; lower quartiles, in µs\n");
     println!("the sum of n numbers by all ranks");
     println!("{:>10} {:>10} {:>10}", "n", "measured", "model");
     let here = Sum::fit(ranks, &measured.sums);
@@ -75,32 +79,35 @@ fn report(measured: &Measured, ranks: usize, threads: usize) {
     }
 
     for network in [Network::TEN, Network::HUNDRED] {
-        let Network { name, sum } = network;
-        println!(
-            "\n{name}: latency {:.0} µs, bandwidth {:.2} GB/s (assumed)",
-            sum.latency * 1e6,
-            sum.bandwidth / 1e9
-        );
-        println!("rows in a batch from which the step on p machines is p/2 times as fast as on one;");
-        println!("and how many times as fast it is with 256 rows for each machine");
-        print!("{:>6}", "p");
-        WIDTHS.iter().for_each(|width| print!(" {:>16}", format!("w {width}")));
-        println!();
-        for ranks in RANKS {
-            print!("{ranks:>6}");
-            for (&width, compute) in WIDTHS.iter().zip(&computes) {
-                let step = |ranks, batch: f64| {
-                    compute.seconds(batch / ranks as f64) + sum.seconds(ranks, parameters(width))
-                };
-                let pays = (0..40).map(|power| 2_f64.powi(power));
-                let pays =
-                    pays.into_iter().find(|&batch| step(1, batch) / step(ranks, batch) >= ranks as f64 / 2.0);
-                let batch = 256.0 * ranks as f64;
-                let pays = pays.map_or_else(|| "never".to_owned(), |batch| format!("{batch}"));
-                print!(" {:>9} {:>6.1}", pays, step(1, batch) / step(ranks, batch));
-            }
-            println!();
+        predict(&network, &computes, faster);
+    }
+}
+
+/// What the model says of machines that compute `faster` times as fast as a rank here.
+fn predict(Network { name, sum }: &Network, computes: &[Compute], faster: f64) {
+    let Sum { latency, bandwidth } = sum;
+    println!("\n{name}: latency {:.0} µs, bandwidth {:.2} GB/s (assumed)", latency * 1e6, bandwidth / 1e9);
+    println!(
+        "p machines, each {faster} times as fast as a rank here: rows for each machine from which a step is at"
+    );
+    println!(
+        "least p/2 times as fast as on one, and how many times as fast it is with 256 and 4,096 rows for each"
+    );
+    print!("{:>6}", "p");
+    WIDTHS.iter().for_each(|width| print!("  {:>8} {:>7} {:>7}", format!("w {width}"), 256, 4096));
+    println!();
+    for ranks in RANKS {
+        print!("{ranks:>6}");
+        for (&width, compute) in WIDTHS.iter().zip(computes) {
+            let gain = |rows: f64| {
+                let one = compute.seconds(rows * ranks as f64) / faster;
+                one / (compute.seconds(rows) / faster + sum.seconds(ranks, parameters(width)))
+            };
+            // The gain grows with the rows, and in the end to p.
+            let pays = (1..).find(|&rows| gain(f64::from(rows)) >= ranks as f64 / 2.0);
+            print!("  {:>8} {:>7.1} {:>7.1}", pays.unwrap_or(0), gain(256.0), gain(4096.0));
         }
+        println!();
     }
 }
 
@@ -112,10 +119,10 @@ fn micros(seconds: f64) -> String {
     format!("{:.1}", seconds * 1e6)
 }
 
-/// The median, of at least one.
-fn median(mut seconds: Vec<f64>) -> f64 {
+/// The lower quartile, of at least one: what else a machine does only adds to a time.
+fn typical(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
+    seconds[seconds.len() / 4]
 }
 
 /// What measuring can fail with.

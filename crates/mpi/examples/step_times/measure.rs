@@ -1,4 +1,4 @@
-use crate::{LENGTHS, Result, SHARES, WIDTHS, median};
+use crate::{LENGTHS, Result, SHARES, WIDTHS, typical};
 use chainrule_core::{Alone, Communicator, Purpose, Random, Real, Targets};
 use chainrule_models::{Network, Samples, SoftmaxCrossEntropy, Training};
 use chainrule_mpi::World;
@@ -39,12 +39,12 @@ fn sum(ranks: &dyn Communicator, length: usize) -> Result<f64> {
         ranks.sum(f32::numbers(&mut numbers))?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    Ok(median(seconds))
+    Ok(typical(seconds))
 }
 
 /// A step of a network of this width, with so many rows for each rank.
 fn step(world: &World, width: usize, rows: usize) -> Result<Step> {
-    const ROUNDS: usize = 3;
+    const ROUNDS: usize = 4;
     let ranks = world.communicator();
     // As many steps as take some tenths of a second.
     let steps = (40_000_000 / (width * width + 784 * width) / (rows + 16) + 2).min(60) * 4;
@@ -54,7 +54,7 @@ fn step(world: &World, width: usize, rows: usize) -> Result<Step> {
         alone.push(seconds_per_step(world, Arc::new(Alone), width, rows, steps)?);
         together.push(seconds_per_step(world, ranks.clone(), width, rows * ranks.size(), steps)?);
     }
-    Ok(Step { alone: median(alone), together: median(together) })
+    Ok(Step { alone: typical(alone), together: typical(together) })
 }
 
 fn seconds_per_step(
@@ -78,5 +78,5 @@ fn seconds_per_step(
         ..Training::default()
     };
     let history = network.fit(Samples::new(&x, Targets::Classes(&labels)), &training)?;
-    Ok(median(history.epochs.iter().map(|epoch| epoch.seconds).collect()))
+    Ok(typical(history.epochs.iter().map(|epoch| epoch.seconds).collect()))
 }
