@@ -1,6 +1,5 @@
 //! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), alone or with
-//! others ([`team`]), as [`settings`] say; [`evaluate`] measures
-//! it, and a [`callback`] is told.
+//! others ([`team`]), as [`settings`] say; [`evaluate`] measures it, and a [`callback`] is told.
 
 mod accuracy;
 mod callback;

@@ -21,7 +21,7 @@ use std::env;
 const WIDTHS: [usize; 4] = [128, 512, 1024, 2048];
 
 /// Rows of a rank's share of a batch.
-const SHARES: [usize; 4] = [16, 64, 256, 1024];
+const SHARES: [usize; 4] = [8, 32, 128, 512];
 
 /// Numbers that are summed.
 const LENGTHS: [usize; 8] = [1, 256, 4096, 65_536, 262_144, 1_048_576, 2_097_152, 8_388_608];
