@@ -260,6 +260,10 @@ pub enum Error {
         name: &'static str,
     },
 
+    /// The inputs are so large that the gradient at the start is beyond all numbers.
+    #[error("inputs: the gradient where all parameters are 0 is not finite; scale the inputs")]
+    GradientOverflow,
+
     /// A classifier does not end in the layers that are needed.
     #[error("network: expected the last layers to be {expected}")]
     LastLayers {

@@ -29,7 +29,7 @@ pub(crate) use openblas::count_product;
 #[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemv, has_small_kernels, use_one_thread};
+pub(crate) use openblas::{Operand, gemm, gemv, has_small_kernels, syrk, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -146,6 +146,44 @@ mod openblas {
                     let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
                     let (alpha, beta) = (alpha.as_f64(), beta.as_f64());
                     cblas_sys::cblas_dgemm(row_major, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+                }
+            }
+        }
+    }
+
+    /// C ← C + α AᵀA in the lower triangle of C, with A (rows × width) and C (width × width) row-major, and their rows as far apart as
+    /// the second of each pair says.
+    ///
+    /// # Panics
+    /// If a size exceeds BLAS's integers.
+    ///
+    /// # Safety
+    /// Each pointer must be valid for the whole of its matrix, c for writes and without overlap with a.
+    pub(crate) unsafe fn syrk<F: Real>(
+        (rows, width): (usize, usize),
+        alpha: F,
+        (a, lda): (*const F, usize),
+        (c, ldc): (*mut F, usize),
+    ) {
+        use cblas_sys::CBLAS_UPLO::CblasLower;
+        use_one_thread();
+        let integer = |size| c_int::try_from(size).expect("add_gram: sizes that fit BLAS's integers");
+        let [rows, width, lda, ldc] = [rows, width, lda, ldc].map(integer);
+        let (layout, transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasTrans);
+        // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
+        unsafe {
+            match F::PRECISION {
+                Precision::Single => {
+                    let (a, c, alpha) = (a.cast(), c.cast(), alpha.as_f64() as f32);
+                    cblas_sys::cblas_ssyrk(
+                        layout, CblasLower, transpose, width, rows, alpha, a, lda, 1.0, c, ldc,
+                    );
+                }
+                Precision::Double => {
+                    let (a, c, alpha) = (a.cast(), c.cast(), alpha.as_f64());
+                    cblas_sys::cblas_dsyrk(
+                        layout, CblasLower, transpose, width, rows, alpha, a, lda, 1.0, c, ldc,
+                    );
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! | module's functions | what they compute |
 //! |---|---|
 //! | [`matmul()`], [`batched_matmul()`], [`batched_matmul_shared`] | products through OpenBLAS |
+//! | [`add_gram`], [`Cholesky`] | AᵀA, and systems of linear equations |
 //! | [`fill_rows`], [`column_sums`], [`argmax`] | rows and columns |
 //! | [`relu`], [`leaky_relu`], [`elu`], [`gelu`], [`silu`], [`sigmoid`], [`tanh`] | element-wise activations and their derivatives |
 //! | [`softmax`], [`softmax_jacobian`] and three ways back | softmax |
@@ -52,9 +53,11 @@
 //! ```
 
 mod activations;
+mod add_gram;
 mod batched_matmul;
 mod binary_focal;
 pub mod blas;
+mod cholesky;
 mod compile_once;
 mod cross_entropy;
 mod dropout;
@@ -90,8 +93,10 @@ pub use activations::{
     elu, elu_backward, gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid,
     sigmoid_backward, silu, silu_backward, tanh, tanh_backward,
 };
+pub use add_gram::add_gram;
 pub use batched_matmul::{batched_matmul, batched_matmul_shared};
 pub use binary_focal::{binary_focal, binary_focal_backward};
+pub use cholesky::Cholesky;
 pub use cross_entropy::{CLIP, CrossEntropyOptions, cross_entropy, cross_entropy_backward};
 pub use dropout::dropout;
 pub use element_losses::{

@@ -41,6 +41,7 @@ mod network;
 mod optimizers;
 mod predictor;
 mod settings;
+mod softmax_regression;
 mod training;
 
 pub use activations::{
@@ -60,6 +61,9 @@ pub use model_file::ModelFileError;
 pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass, Scratch, Tape, tile_rows};
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use predictor::{Predictor, PredictorScratch};
+pub use softmax_regression::{
+    Iteration, PathPoint, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding, SolverHistory,
+};
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,
     History, HistoryFileError, Monitor, Progress, Samples, Score, Trainer, Training,

@@ -90,6 +90,30 @@ impl<F: Real> Classifier<F> {
         self.metadata.get(key).map(String::as_str)
     }
 
+    /// The same classifier in f32 or f64, its parameters rounded to that.
+    ///
+    /// ```
+    /// # use chainrule_models::Classifier;
+    /// let double = Classifier::<f64>::builder(4, 3).build()?;
+    /// let single: Classifier<f32> = double.to_precision();
+    /// assert_eq!(single.network().parameters()[0], double.network().parameters()[0] as f32);
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
+    pub fn to_precision<G: Real>(&self) -> Classifier<G> {
+        let builder = self.architecture.append_to(Network::<G>::builder(self.architecture.inputs));
+        let mut network = builder.build().expect("layers that were built before");
+        let pairs = network.parameters_mut().iter_mut().zip(self.network.parameters());
+        pairs.for_each(|(to, from)| *to = G::of(from.as_f64()));
+        Classifier {
+            architecture: self.architecture.clone(),
+            network,
+            class_names: self.class_names.clone(),
+            scaling: self.scaling.clone(),
+            metadata: self.metadata.clone(),
+            epochs: self.epochs,
+        }
+    }
+
     /// Probabilities of the classes for each row, (rows, classes).
     ///
     /// # Errors

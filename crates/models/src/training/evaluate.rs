@@ -139,7 +139,7 @@ pub(super) fn divisor_of_chunks<F: Real>(loss: &dyn Loss<F>, targets: WeightedTa
 }
 
 /// Makes sure that some row of a whole set counts.
-pub(super) fn check_counts<F: Real>(
+pub(crate) fn check_counts<F: Real>(
     place: &'static str,
     loss: &dyn Loss<F>,
     targets: WeightedTargets<F>,

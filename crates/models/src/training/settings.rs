@@ -137,10 +137,18 @@ impl<F: Real> Training<F> {
         &self,
         work: impl FnOnce() -> Result<R, Error> + Send,
     ) -> Result<R, Error> {
-        match self.threads {
-            // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
-            0 => rayon::scope(|_| work()),
-            threads => pool(threads)?.install(work),
-        }
+        in_pool(self.threads, work)
+    }
+}
+
+/// Does the work on `threads` threads; 0 stands for rayon's own pool.
+pub(crate) fn in_pool<R: Send>(
+    threads: usize,
+    work: impl FnOnce() -> Result<R, Error> + Send,
+) -> Result<R, Error> {
+    match threads {
+        // A scope runs inside rayon's own pool, as `install` does inside one that was made for the purpose.
+        0 => rayon::scope(|_| work()),
+        threads => pool(threads)?.install(work),
     }
 }

@@ -1,0 +1,92 @@
+use crate::settings::{not_negative, positive};
+use crate::{ClassWeights, SoftmaxCrossEntropy};
+use chainrule_core::{Error, Real, Targets};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How the optimum is found. All end at the same point; they differ in time and memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Solver {
+    /// By size: [`Solver::NewtonCholesky`] where the Hessian has no more than 128 rows, else [`Solver::NewtonCg`].
+    #[default]
+    Auto,
+    /// Newton's method, its directions by conjugate gradients: each asks for some products with the Hessian, which is never stored.
+    /// Preconditioned by Böhning's bound, later by the blocks of the Hessian for each class, where those take no more than
+    /// 128 MiB.
+    NewtonCg,
+    /// Newton's method with the Hessian itself, (parameters, parameters), and its Cholesky factor: for few parameters.
+    NewtonCholesky,
+    /// The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno: one gradient for each step, but many steps.
+    Lbfgs,
+}
+
+impl fmt::Display for Solver {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Solver::Auto => "auto",
+            Solver::NewtonCg => "newton-cg",
+            Solver::NewtonCholesky => "newton-cholesky",
+            Solver::Lbfgs => "lbfgs",
+        })
+    }
+}
+
+/// How [`SoftmaxRegression::fit`](crate::SoftmaxRegression::fit) and [`Classifier::refit_head`](crate::Classifier::refit_head) find the
+/// least of Σᵢ wᵢ ℓᵢ + ½ λ ‖W‖²: the sum (not the mean) of the rows' cross-entropies by their weights, and what the weights' size costs.
+/// Intercepts cost nothing. scikit-learn's C is 1 / λ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoftmaxTraining {
+    /// λ, at least 0. With 0 there may be no optimum: where the classes can be told apart without a mistake, weights grow for ever, and
+    /// the gradient becomes small all the same.
+    pub l2: f64,
+    /// Which way.
+    pub solver: Solver,
+    /// The norm of the gradient, by that where all parameters are 0, at which it ends; above 0.
+    pub tolerance: f64,
+    /// Steps after which it ends in any case, at least 1.
+    pub max_iterations: usize,
+    /// How much each class counts; 1 each unless said.
+    pub class_weights: Option<ClassWeights>,
+    /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
+    pub threads: usize,
+}
+
+impl Default for SoftmaxTraining {
+    /// λ = 1, to a millionth of the gradient, in at most 1,000 steps.
+    fn default() -> Self {
+        SoftmaxTraining {
+            l2: 1.0,
+            solver: Solver::Auto,
+            tolerance: 1e-6,
+            max_iterations: 1000,
+            class_weights: None,
+            threads: 0,
+        }
+    }
+}
+
+impl SoftmaxTraining {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        not_negative("l2", self.l2)?;
+        positive("tolerance", self.tolerance)?;
+        if self.max_iterations == 0 {
+            return Err(Error::Setting { name: "max_iterations", expected: "at least 1", value: 0.0 });
+        }
+        Ok(())
+    }
+
+    /// The loss of a row, with the class weights.
+    pub(super) fn loss<F: Real>(
+        &self,
+        targets: Targets<F>,
+        classes: usize,
+    ) -> Result<SoftmaxCrossEntropy, Error> {
+        let loss = SoftmaxCrossEntropy::new();
+        Ok(match &self.class_weights {
+            None => loss,
+            Some(weights) => loss.class_weights(weights.of(targets, classes)?),
+        })
+    }
+}
