@@ -1,6 +1,6 @@
 //! The processes that `mpirun` started to train together, if it did: this one is one of the ranks, or alone.
 
-use crate::failure;
+use crate::{FAILURE, failure};
 #[cfg(not(feature = "mpi"))]
 use anyhow::ensure;
 use anyhow::{Error, Result};
@@ -73,16 +73,18 @@ impl Ranks {
             _ => result,
         }
     }
-}
 
-impl Ranks {
     /// The end of what all did, or of what failed on all: rank 0 says why before any of them exits, as mpirun ends all when one does
     /// so with an error.
     pub(crate) fn end(self, result: Result<ExitCode>) -> Result<ExitCode> {
         if self.size() == 1 {
             return result;
         }
-        let code = result.unwrap_or_else(|error| failure::report(&error));
+        let code = match result {
+            Err(error) if self.is_first() => failure::report(&error),
+            Err(_) => ExitCode::from(FAILURE),
+            Ok(code) => code,
+        };
         self.communicator.barrier()?;
         Ok(code)
     }
