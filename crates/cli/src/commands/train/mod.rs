@@ -2,21 +2,22 @@
 
 mod checkpoint;
 mod files;
+mod prepare;
 mod settings;
 mod watcher;
 
 use crate::args::{Config, TrainArgs};
 use crate::data::Parts;
 use crate::model::{CONFIG, DATA_SHA256, ENCODER};
-use crate::output_directory::OutputDirectory;
-use crate::stdout::{print_json, some_of, unless_closed};
-use crate::{config, interrupt, machine};
+use crate::ranks::Ranks;
+use crate::stdout::{is_closed, print_json, some_of, unless_closed};
+use crate::{config, interrupt};
 use anyhow::{Error, Result, anyhow, bail, ensure};
 use chainrule_data::DataSet;
 use chainrule_models::{Classifier, Ending, Evaluation, History, Samples, Temperature, Training};
-use checkpoint::Resumable;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use prepare::{Output, Prepared};
 use settings::Settings;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -33,8 +34,10 @@ struct Trained {
     temperature: Option<Temperature>,
     /// On the test part, if there is one.
     test: Option<Evaluation>,
-    /// Threads that it ran on.
+    /// Threads that it ran on, each rank.
     threads: usize,
+    /// Processes that it ran on.
+    ranks: usize,
 }
 
 impl Trained {
@@ -47,54 +50,29 @@ impl Trained {
 }
 
 pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let mut config = match (&args.config, &args.resume) {
-        (Some(file), _) => config::read(file, &args.settings, matches)?,
-        (None, Some(directory)) => resumed_config(directory, args, matches)?,
-        (None, None) => args.settings.clone(),
-    };
-    if let Some(directory) = &args.resume {
-        config.run.out.clone_from(directory);
-    }
-    let settings = Settings::new(config)?;
-    let training = &settings.config.training;
-    for (option, is_given) in
-        [("--patience", training.patience.is_some()), ("--calibrate", training.calibrate)]
-    {
-        ensure!(
-            !is_given || settings.validation_fraction > 0.0,
-            "{option}: it needs a validation part; raise --validation-fraction"
-        );
-    }
-    let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
-    settings.check_memory(&parts)?;
-    interrupt::listen()?;
-    machine::on_threads(settings.config.run.threads, || {
-        let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
-        let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
-        let resume = args.resume.as_ref().map(|_| resumable.checkpoint.clone());
-        let training = Training {
-            checkpoints: resumable.checkpoints(settings.config.run.checkpoint_every),
-            ..settings.training(&parts)
-        };
-        let trained = train(settings, &parts, &training, resume.as_deref())
-            .map_err(|error| if resumable.is_kept() { with_checkpoint(error, &resumable) } else { error })?;
-        if trained.history.ending == Some(Ending::Callback) {
-            let keeps = training.checkpoints.is_some();
-            if keeps {
-                resumable.rewrite(&trained.settings, &directory)?;
+    let ranks = Ranks::start()?;
+    let trained = run_on(&ranks, args, matches);
+    ranks.end(trained)
+}
+
+fn run_on(ranks: &Ranks, args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    let prepared = ranks.agree(Prepared::new(args, matches, ranks))?;
+    let Prepared { settings, parts, mut classifier, training, output, resume, pool } = prepared;
+    pool.install(|| {
+        let history = fit(&settings, &parts, &mut classifier, &training, resume.as_deref(), ranks)
+            .map_err(|error| with_checkpoint(error, output.as_ref()))?;
+        let code = match output {
+            Some(output) => {
+                let (threads, ranks) = (rayon::current_num_threads(), ranks.size());
+                let trained =
+                    Trained { settings, classifier, history, temperature: None, test: None, threads, ranks };
+                finish(trained, &parts, training.checkpoints.is_some(), &output)
             }
-            return interrupted(&trained, keeps);
-        }
-        files::write(&trained, &directory)?;
-        resumable.remove();
-        if trained.settings.config.run.json {
-            print_json(&trained.metrics()?)?;
-        } else {
-            let closing =
-                if trained.settings.config.run.quiet { closing_line(&trained) } else { summary(&trained)? };
-            unless_closed(io::stdout().write_all(closing.as_bytes()))?;
-        }
-        Ok(ExitCode::SUCCESS)
+            None if history.ending == Some(Ending::Callback) => Ok(ExitCode::from(interrupt::EXIT_CODE)),
+            None => Ok(ExitCode::SUCCESS),
+        };
+        // That nobody reads the end of it is no failure, which the other ranks would take it for.
+        ranks.agree(code.or_else(|error| if is_closed(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) }))
     })
 }
 
@@ -135,9 +113,9 @@ fn known(id: &str) -> bool {
 }
 
 /// Where the numbers are from before they left the finite ones.
-fn with_checkpoint(error: Error, resumable: &Resumable) -> Error {
-    match error.downcast_ref() {
-        Some(chainrule_core::Error::Diverged { .. }) => {
+fn with_checkpoint(error: Error, output: Option<&Output>) -> Error {
+    match (error.downcast_ref(), output.filter(|output| output.resumable.is_kept())) {
+        (Some(chainrule_core::Error::Diverged { .. }), Some(Output { resumable, .. })) => {
             anyhow!("{error}; {} is from before", resumable.checkpoint.display())
         }
         _ => error,
@@ -157,19 +135,24 @@ fn interrupted(trained: &Trained, keeps: bool) -> Result<ExitCode> {
     Ok(ExitCode::from(interrupt::EXIT_CODE))
 }
 
-/// Trains, from the beginning or from a checkpoint.
-fn train(
-    settings: Settings,
+/// Trains, from the beginning or from a checkpoint; where there are several ranks, all of them.
+fn fit(
+    settings: &Settings,
     parts: &Parts,
+    classifier: &mut Classifier<f32>,
     training: &Training<f32>,
     resume: Option<&Path>,
-) -> Result<Trained> {
-    let mut classifier = build(&settings, parts)?;
+    ranks: &Ranks,
+) -> Result<History> {
     let run = &settings.config.run;
-    if !run.quiet && !run.json {
-        unless_closed(io::stdout().write_all(introduction(&settings, parts, &classifier).as_bytes()))?;
-    }
-    let mut watcher = Watcher::new(run.quiet || run.json, settings.config.held_out());
+    let is_quiet = run.quiet || run.json || !ranks.is_first();
+    let introduced = if is_quiet {
+        Ok(())
+    } else {
+        unless_closed(io::stdout().write_all(introduction(settings, parts, classifier).as_bytes()))
+    };
+    ranks.agree(introduced.map_err(Error::from))?;
+    let mut watcher = Watcher::new(is_quiet, settings.config.held_out());
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
     let rows = samples(&parts.train);
@@ -177,17 +160,38 @@ fn train(
         None => classifier.fit_with(rows, validation, training, &mut watcher),
         Some(checkpoint) => classifier.resume(checkpoint, rows, validation, training, &mut watcher),
     };
-    watcher.finish()?;
+    let shown = watcher.finish();
     let history = trained?;
-    let threads = rayon::current_num_threads();
-    if history.ending == Some(Ending::Callback) {
+    ranks.agree(shown.map(|()| history))
+}
+
+/// Measures what was trained, writes it and says so; or how to go on, if it was interrupted.
+fn finish(
+    mut trained: Trained,
+    parts: &Parts,
+    keeps: bool,
+    Output { resumable, directory }: &Output,
+) -> Result<ExitCode> {
+    if trained.history.ending == Some(Ending::Callback) {
+        if keeps {
+            resumable.rewrite(&trained.settings, directory)?;
+        }
         // Who interrupts wants no more than that it ends.
-        return Ok(Trained { settings, classifier, history, temperature: None, test: None, threads });
+        return interrupted(&trained, keeps);
     }
-    let calibration = parts.validation.as_ref().filter(|_| settings.config.training.calibrate).map(samples);
-    let temperature = calibration.map(|samples| classifier.calibrate(samples)).transpose()?;
-    let test = parts.test.as_ref().map(|test| classifier.evaluate(samples(test))).transpose()?;
-    Ok(Trained { settings, classifier, history, temperature, test, threads })
+    let calibration = parts.validation.as_ref().filter(|_| trained.settings.config.training.calibrate);
+    trained.temperature = calibration.map(|part| trained.classifier.calibrate(samples(part))).transpose()?;
+    trained.test = parts.test.as_ref().map(|test| trained.classifier.evaluate(samples(test))).transpose()?;
+    files::write(&trained, directory)?;
+    resumable.remove();
+    if trained.settings.config.run.json {
+        print_json(&trained.metrics()?)?;
+    } else {
+        let closing =
+            if trained.settings.config.run.quiet { closing_line(&trained) } else { summary(&trained)? };
+        unless_closed(io::stdout().write_all(closing.as_bytes()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn build(settings: &Settings, parts: &Parts) -> Result<Classifier<f32>> {
@@ -257,6 +261,10 @@ fn closing_line(trained: &Trained) -> String {
 fn summary(trained: &Trained) -> Result<String> {
     let (seconds, threads) = (trained.median_epoch_seconds(), trained.threads);
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let threads = match trained.ranks {
+        1 => threads,
+        ranks => format!("{ranks} ranks of {threads}"),
+    };
     let mut text = String::from("\n");
     if let Some(best) = trained.history.best() {
         writeln!(
