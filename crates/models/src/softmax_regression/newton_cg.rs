@@ -12,10 +12,14 @@ pub(super) struct NewtonCg {
     preconditioner: Option<(Preconditioner, usize)>,
     /// The norm of the gradient at the start.
     start: Option<f64>,
+    /// The number of products before the last direction.
+    before: usize,
 }
 
 /// Products for one direction.
 const MOST_PRODUCTS: usize = 500;
+/// So few that a better preconditioner is not worth its price.
+const FEW_PRODUCTS: usize = 8;
 
 impl<F: Real> Direction<F> for NewtonCg {
     fn find(&mut self, objective: &Objective<F>, at: &Evaluated, target: f64) -> Result<Vec<f64>, Error> {
@@ -55,9 +59,10 @@ impl<F: Real> Direction<F> for NewtonCg {
 
 impl NewtonCg {
     /// The bound at first, which needs one sum over the rows. Once the products since cost half as much as the blocks of the
-    /// Hessian as it is now would, those are worth it.
+    /// Hessian as it is now would, and directions take many, those are worth it.
     fn preconditioner<F: Real>(&mut self, objective: &Objective<F>) -> Result<&Preconditioner, Error> {
         let products = objective.products();
+        let last = products - std::mem::replace(&mut self.before, products);
         let (mut preconditioner, mut made) = match self.preconditioner.take() {
             None => (Preconditioner::bound(objective)?, products),
             Some((mut preconditioner, made)) => {
@@ -65,7 +70,8 @@ impl NewtonCg {
                 (preconditioner, made)
             }
         };
-        if Preconditioner::can_have_blocks(objective)
+        if last > FEW_PRODUCTS
+            && Preconditioner::can_have_blocks(objective)
             && (products - made) as f64 > 0.5 * Preconditioner::cost_of_blocks(objective)?
             && let Some(blocks) = Preconditioner::blocks(objective)?
         {
