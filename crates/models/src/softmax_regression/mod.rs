@@ -15,6 +15,7 @@ mod path;
 mod preconditioner;
 mod refit_head;
 mod settings;
+mod start_from;
 mod tiles;
 
 pub use history::{Iteration, SolverEnding, SolverHistory};
