@@ -319,6 +319,24 @@ fn ctrl_c_keeps_the_model_so_far() {
 }
 
 #[test]
+fn inputs_of_any_size_give_a_model_or_an_error() {
+    let place = Place::new();
+    for size in ["1e-30", "1e30"] {
+        let row = |i: usize| format!("{},{}{size},5,{}\n", i % 7, ["", "-"][i % 2], ["a", "b"][i % 2]);
+        place.write("t.csv", (0..60).map(row).collect::<String>());
+        place.ok(&format!("{TRAIN} --data t.csv --quiet --out {size}"));
+        assert_eq!(place.metrics(size)["test_accuracy"], 1.0, "{size}");
+    }
+    place.write(
+        "t.csv",
+        (0..60).map(|i| format!("{}1e-42,{}\n", ["", "-"][i % 2], i % 2)).collect::<String>(),
+    );
+    let words = ["single precision", "--preprocess standard"];
+    fails(&place, &format!("{TRAIN} --data t.csv --preprocess none --l2 0 --out m"), &words);
+    assert!(!place.path("m").exists());
+}
+
+#[test]
 fn an_interrupted_network_is_not_written_over() {
     let place = Place::new();
     fs::create_dir(place.path("m")).unwrap();

@@ -138,7 +138,15 @@ fn fit(
         regression.fit_with(samples(&parts.train), &training, &mut |record| iterations.show(record));
     // The last may not have been told.
     iterations.finish(history.as_ref().map_or(&[], |history| &history.iterations))?;
-    Ok((regression.into_classifier().to_precision(), history?))
+    let history = history?;
+    let classifier: Classifier<f32> = regression.into_classifier().to_precision();
+    ensure!(
+        classifier.network().parameters().iter().all(|parameter| parameter.is_finite()),
+        "after iteration {} there are parameters beyond single precision, in which models are kept; scale the inputs by \
+         --preprocess standard",
+        history.last().iteration
+    );
+    Ok((classifier, history))
 }
 
 fn introduction(config: &Config, parts: &Parts, regression: &SoftmaxRegression) -> String {
