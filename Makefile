@@ -60,7 +60,7 @@ report-in-browser: openblas
 	$(CARGO) test --quiet --locked --package chainrule-cli --test report -- --ignored
 
 bench: openblas
-	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient
+	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient --bench hessian_product
 
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)

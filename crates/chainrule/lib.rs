@@ -41,6 +41,6 @@ pub mod prelude {
         Accuracy, Adam, BinaryCrossEntropy, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights,
         Classifier, Clipping, Dense, EarlyStopping, Every, GradientPath, LayerSpec, MeanSquaredError,
         Network, OptimizerState, Predictor, Progress, Relu, Samples, Schedule, Sgd, Sigmoid, Softmax,
-        SoftmaxCrossEntropy, Tanh, Training,
+        SoftmaxCrossEntropy, SoftmaxRegression, SoftmaxTraining, Solver, Tanh, Training,
     };
 }

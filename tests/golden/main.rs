@@ -1,4 +1,4 @@
-//! The kernels, layers, losses, networks, optimisers, schedules and metrics against exact values made without this library: each
+//! The kernels, layers, losses, networks, optimisers, schedules, metrics and regressions against exact values made without this library: each
 //! JSON file by the Python script of its name (golden.json by generate.py).
 //!
 //! `cargo test --test golden -- --nocapture` prints, for each table, how many values were compared, the 99.9th percentile
@@ -16,3 +16,4 @@ mod losses;
 mod metrics;
 mod networks;
 mod optimizers;
+mod softmax_regression;

@@ -62,7 +62,8 @@ pub use network::{Batch, Gradient, Network, NetworkBuilder, ParameterBlock, Pass
 pub use optimizers::{AdaGrad, Adam, Clipping, Lion, OptimizerState, RmsProp, Schedule, Sgd};
 pub use predictor::{Predictor, PredictorScratch};
 pub use softmax_regression::{
-    Iteration, PathPoint, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding, SolverHistory,
+    Iteration, PathPoint, SoftmaxObjective, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding,
+    SolverHistory,
 };
 pub use training::{
     Accuracy, BatchRecord, Callback, Checkpoints, ClassWeights, EarlyStopping, Ending, EpochRecord, Every,

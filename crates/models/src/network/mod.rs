@@ -103,6 +103,11 @@ impl<F: Real> Network<F> {
     /// A scratch for predictions of up to `rows` rows at a time, by the threads of the current rayon pool: the one allocation
     /// of prediction.
     pub fn scratch(&self, rows: usize) -> Scratch<F> {
-        Scratch::new(self, rows)
+        self.scratch_of_layers(rows, self.layers.len())
+    }
+
+    /// [`Network::scratch`] for the outputs of the first `layers` layers.
+    pub(crate) fn scratch_of_layers(&self, rows: usize, layers: usize) -> Scratch<F> {
+        Scratch::new(self, rows, layers)
     }
 }

@@ -15,10 +15,12 @@ pub struct Scratch<F> {
 }
 
 impl<F: Real> Scratch<F> {
-    pub(super) fn new(network: &Network<F>, rows: usize) -> Self {
+    /// For the outputs of the first `layers` layers.
+    pub(super) fn new(network: &Network<F>, rows: usize, layers: usize) -> Self {
         let tile_rows = tile_rows(rows);
         let tiles = rows.div_ceil(tile_rows.max(1)).min(rayon::current_num_threads()).max(1);
-        let outputs = rows.checked_mul(network.outputs()).expect("outputs that fit this machine's addresses");
+        let outputs =
+            rows.checked_mul(network.widths[layers]).expect("outputs that fit this machine's addresses");
         Scratch {
             tiles: (0..tiles).map(|_| Workspace::new(network, tile_rows, false)).collect(),
             outputs: AlignedBuffer::zeros(outputs),
@@ -50,7 +52,7 @@ impl<F: Real> Network<F> {
         self.predict_layers(self.layers.len(), rows, indices, scratch)
     }
 
-    /// [`Network::predict`], up to the outputs of the first `layers` layers, which are as wide as those of all.
+    /// [`Network::predict`], up to the outputs of the first `layers` layers, for which the scratch was made.
     pub(crate) fn predict_layers<'s>(
         &self,
         layers: usize,
@@ -68,7 +70,7 @@ impl<F: Real> Network<F> {
         }
         tiles[0].check("scratch", self, 0)?;
 
-        let (width, tile_rows) = (self.outputs(), tile_rows(indices.len()));
+        let (width, tile_rows) = (self.widths[layers], tile_rows(indices.len()));
         let outputs = &mut outputs[..indices.len() * width];
         // Each of the scratch's tiles takes a run of the batch's tiles, one after the other.
         let rows_per_run = indices.len().div_ceil(tile_rows).div_ceil(tiles.len()) * tile_rows;

@@ -15,12 +15,17 @@ mod path;
 mod preconditioner;
 mod refit_head;
 mod settings;
+mod softmax_objective;
 mod start_from;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod tiles;
 
 pub use history::{Iteration, SolverEnding, SolverHistory};
 pub use path::PathPoint;
 pub use settings::{SoftmaxTraining, Solver};
+pub use softmax_objective::SoftmaxObjective;
 
 use crate::{Classifier, Evaluation, LayerSpec, ModelFileError, Samples};
 use chainrule_core::{Error, Real, Rows};

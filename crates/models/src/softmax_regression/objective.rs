@@ -1,6 +1,6 @@
 use super::tiles::{Tile, Tiles};
 use crate::{Samples, SoftmaxCrossEntropy};
-use chainrule_core::{Error, Loss, Real, WeightedTargets};
+use chainrule_core::{Error, Loss, Real, Targets, WeightedTargets};
 use chainrule_kernels::{matmul, softmax, softmax_backward};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) struct Objective<'a, F: Real> {
     pub(super) tiles: Tiles<'a, F>,
     targets: WeightedTargets<'a, F>,
-    loss: &'a SoftmaxCrossEntropy,
+    loss: SoftmaxCrossEntropy,
     pub(super) l2: f64,
     pub(super) classes: usize,
     intercept: bool,
     /// Of each row at the point evaluated last, (rows, classes).
     probabilities: Vec<F>,
-    /// What each row's Jacobian counts for, its weight times that of its class; 1 each if there are none.
+    /// What each row's Jacobian counts for, its weight times that of its classes; 1 each if there are none.
     row_weights: Option<Vec<F>>,
     /// Products with the Hessian so far.
     products: AtomicUsize,
@@ -35,19 +35,20 @@ impl<'a, F: Real> Objective<'a, F> {
     /// For samples that were checked.
     pub(super) fn new(
         samples: Samples<'a, F>,
-        loss: &'a SoftmaxCrossEntropy,
+        class_weights: Option<&[f64]>,
         classes: usize,
         intercept: bool,
         l2: f64,
     ) -> Self {
         let Samples { rows, targets } = samples;
-        let weight = |row| targets.weight(row).as_f64() * Loss::<F>::row_weight(loss, targets.targets, row);
-        let row_weights: Vec<F> = (0..rows.len()).map(|row| F::of(weight(row))).collect();
+        let row_weights: Vec<F> = (0..rows.len())
+            .map(|row| F::of(targets.weight(row).as_f64() * mass(targets.targets, row, class_weights)))
+            .collect();
         let weighted = row_weights.iter().any(|&weight| weight != F::one());
         Objective {
             tiles: Tiles::new(rows, intercept, classes),
             targets,
-            loss,
+            loss: loss(class_weights),
             l2,
             classes,
             intercept,
@@ -116,9 +117,7 @@ impl<'a, F: Real> Objective<'a, F> {
                 let targets = self.targets.rows(indices[0]..indices[0] + rows);
                 let of_rows = ArrayViewMut1::from(&mut *losses);
                 self.loss.forward_backward_weighted(z.view(), targets, 1.0, of_rows, dz.view_mut());
-                let weighted =
-                    losses.iter().enumerate().map(|(i, l)| l.as_f64() * targets.weight(i).as_f64());
-                **sum += weighted.sum::<f64>();
+                **sum += losses.iter().map(|loss| loss.as_f64()).sum::<f64>();
                 matmul(F::one(), dz.t(), x.view(), F::one(), view_mut(gradient, (classes, width)));
             },
         )?;
@@ -182,6 +181,26 @@ impl<'a, F: Real> Objective<'a, F> {
                     *gradient += self.l2 * w;
                 }
             }
+        }
+    }
+}
+
+/// The loss of a row.
+pub(super) fn loss(class_weights: Option<&[f64]>) -> SoftmaxCrossEntropy {
+    let loss = SoftmaxCrossEntropy::new();
+    match class_weights {
+        None => loss,
+        Some(weights) => loss.class_weights(weights.iter().copied()),
+    }
+}
+
+/// Σⱼ cⱼ yⱼ of a row, with the class weights c: by that softmax(z) is multiplied in the gradient of the row's loss.
+fn mass<F: Real>(targets: Targets<F>, row: usize, class_weights: Option<&[f64]>) -> f64 {
+    let weight = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
+    match targets {
+        Targets::Classes(labels) => weight(labels[row]),
+        Targets::Probabilities(y) | Targets::Values(y) => {
+            y.row(row).iter().enumerate().map(|(class, y)| weight(class) * y.as_f64()).sum()
         }
     }
 }

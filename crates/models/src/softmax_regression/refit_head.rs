@@ -1,5 +1,5 @@
 use super::minimize::minimize;
-use super::objective::Objective;
+use super::objective::{Objective, loss};
 use super::{Iteration, SoftmaxTraining, SolverHistory};
 use crate::training::{check_counts, in_pool};
 use crate::{Classifier, LayerSpec, Samples};
@@ -56,7 +56,8 @@ impl<F: Real> Classifier<F> {
         };
         let network = self.network();
         let (layer, classes) = (network.layers().len() - 2, network.outputs());
-        let loss = training.loss(samples.targets.targets, classes)?;
+        let class_weights = training.class_weights(samples.targets.targets, classes)?;
+        let loss = loss(class_weights.as_deref());
         network.check_inputs(samples.rows)?;
         network.check_targets(samples.rows.len(), &loss, samples.targets)?;
         check_counts("training rows", &loss as &dyn Loss<F>, samples.targets)?;
@@ -68,7 +69,9 @@ impl<F: Real> Classifier<F> {
             let features = if layer > 0 { Some(self.features(layer, &scaled)?) } else { None };
             let rows: &dyn Rows<F> = features.as_ref().map_or(&scaled, |features| features);
             rows.check_finite()?;
-            let mut objective = Objective::new(samples.with_rows(rows), &loss, classes, bias, training.l2);
+            let samples = samples.with_rows(rows);
+            let class_weights = class_weights.as_deref();
+            let mut objective = Objective::new(samples, class_weights, classes, bias, training.l2);
             minimize(&mut objective, &mut w, training, watch)
         })?;
         let range = self.network().parameter_range(layer);

@@ -1,5 +1,5 @@
+use crate::ClassWeights;
 use crate::settings::{not_negative, positive};
-use crate::{ClassWeights, SoftmaxCrossEntropy};
 use chainrule_core::{Error, Real, Targets};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -77,16 +77,12 @@ impl SoftmaxTraining {
         Ok(())
     }
 
-    /// The loss of a row, with the class weights.
-    pub(super) fn loss<F: Real>(
+    /// How much each class counts, if not 1 each.
+    pub(super) fn class_weights<F: Real>(
         &self,
         targets: Targets<F>,
         classes: usize,
-    ) -> Result<SoftmaxCrossEntropy, Error> {
-        let loss = SoftmaxCrossEntropy::new();
-        Ok(match &self.class_weights {
-            None => loss,
-            Some(weights) => loss.class_weights(weights.of(targets, classes)?),
-        })
+    ) -> Result<Option<Vec<f64>>, Error> {
+        self.class_weights.as_ref().map(|weights| weights.of(targets, classes)).transpose()
     }
 }

@@ -102,7 +102,7 @@ impl<F: Real> Network<F> {
         mut f: impl FnMut(usize, ArrayView2<F>),
     ) -> Result<(), Error> {
         let indices: Vec<usize> = (0..rows.len()).collect();
-        let mut scratch: Scratch<F> = self.scratch(CHUNK_ROWS.min(rows.len()));
+        let mut scratch: Scratch<F> = self.scratch_of_layers(CHUNK_ROWS.min(rows.len()), layers);
         for chunk in indices.chunks(CHUNK_ROWS) {
             f(chunk[0], self.predict_layers(layers, rows, chunk, &mut scratch)?);
         }
