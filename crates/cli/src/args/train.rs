@@ -36,8 +36,8 @@ in place of epochs. It says how near it came: history.csv and curves.svg show ob
 and where the gradient is not as small as --tolerance asks, a warning says why. There are no checkpoints: Ctrl-C ends the
 iteration, writes the model so far (exit code 130), and says how to go on, by --warm-start.
 
-The result depends on the data and the settings, not on the number of threads. Ctrl-C ends the step, saves a
-checkpoint, and says how to go on (exit code 130); a second one ends at once.")]
+The result depends on the data and the settings, not on the number of threads. Ctrl-C ends a network's
+step, saves a checkpoint, and says how to go on (exit code 130); a second one ends at once.")]
 pub(crate) struct TrainArgs {
     /// A TOML file of settings, as config.toml; options on the command line go before it
     #[arg(long, value_name = "FILE")]

@@ -229,3 +229,29 @@ fn check_memory(config: &Config, parts: &Parts) -> Result<()> {
     let bytes = numbers.saturating_mul(size_of::<f64>() as u128);
     machine::check_memory(bytes, "choose --solver newton-cg or lbfgs, or fewer columns or rows")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_converged_says_what_to_do() {
+        let message = |ending: &str| {
+            let iteration = r#"{"iteration":5,"objective":2.0,"gradient_norm":0.5,"relative_gradient":0.001,"step":1.0,
+                "products":9,"seconds":0.1}"#;
+            let history =
+                format!(r#"{{"solver":"newton-cg","iterations":[{iteration}],"ending":"{ending}"}}"#);
+            not_converged(&Config::default(), &serde_json::from_str(&history).expect("a history"))
+        };
+        for (ending, words) in [
+            ("iterations", ["warning: not converged", "raise --max-iterations, or go on with"]),
+            ("precision", ["warning: not converged", "raise --tolerance"]),
+            ("callback", ["interrupted after iteration 5, not converged", "; go on with"]),
+        ] {
+            let message = message(ending);
+            let words = words.into_iter().chain(["norm is 5.000e-1, 1.0e-3 of that at 0", "asks for 1e-6"]);
+            words.for_each(|words| assert!(message.contains(words), "{message:?} does not say {words:?}"));
+            assert_eq!(message.lines().count(), 1);
+        }
+    }
+}
