@@ -3,14 +3,18 @@
 # make check   format and lints only
 # make bench   the criterion benchmarks
 # make compare chainrule beside its peers (PyTorch, JAX and others), into docs/comparison.*; about 13 minutes
+# make test-mpi training on several ranks, under mpirun (installs Open MPI where it is missing)
 # make interop files for onnxruntime, PyTorch and scikit-learn and from them, with the real packages (PyTorch where it is installed)
+# make compare-regression softmax regression beside scikit-learn and linfa, into docs/regression.md; some minutes
 # make accuracy test accuracy beside scikit-learn on four data sets; some minutes
 # make scaling time and memory against batch, width, layers, classes and samples
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
+# What needs no MPI.
+ALL = --workspace --exclude chainrule-mpi
 
-.PHONY: demo test check interop report-in-browser bench compare accuracy scaling openblas
+.PHONY: demo test test-mpi check interop report-in-browser bench compare compare-regression accuracy scaling openblas mpi
 
 demo: openblas
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -29,12 +33,12 @@ demo: openblas
 	@echo "  $(OUT)/model.safetensors  the model; try: cargo run --release -- inspect --model $(OUT)/model.safetensors"
 
 test: openblas check
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
-	$(CARGO) test --workspace --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps --locked
+	$(CARGO) test $(ALL) --locked
 	@# Core2: an OpenBLAS without kernels for small products, as on most processors.
 	@for level in portable avx2; do \
 		echo "== the kernels and the golden values at most with $$level"; \
-		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test --workspace --quiet --locked \
+		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test $(ALL) --quiet --locked \
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
 	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
@@ -46,9 +50,16 @@ test: openblas check
 	@echo "== exports and imports with the real packages, the report in a real browser"
 	$(MAKE) interop report-in-browser
 
+test-mpi: openblas mpi
+	$(CARGO) clippy --locked --package chainrule-mpi --all-targets -- -D warnings
+	$(CARGO) clippy --locked --package chainrule-cli --features mpi --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package chainrule-mpi
+	$(CARGO) test --locked --package chainrule-mpi
+	$(CARGO) test --locked --package chainrule-cli --features mpi --test mpi
+
 check: openblas
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy $(ALL) --all-targets --locked -- -D warnings
 
 interop: openblas
 	@sh scripts/interop.sh
@@ -65,6 +76,9 @@ bench: openblas
 compare: openblas
 	python3 benches/peers/compare.py $(COMPARE_ARGS)
 
+compare-regression: openblas
+	python3 benches/peers/regression.py $(COMPARE_ARGS)
+
 accuracy: openblas
 	@sh scripts/interop.sh
 	$(CARGO) build --release --locked --package chainrule-cli
@@ -75,3 +89,6 @@ scaling: openblas
 
 openblas:
 	@sh scripts/openblas.sh
+
+mpi:
+	@sh scripts/mpi.sh

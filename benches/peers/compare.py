@@ -164,10 +164,10 @@ def python_with_peers():
     return python
 
 
-def build_rust():
+def build_rust(packages=("chainrule", "burn", "candle")):
     """One package at a time, so that none is built with features that another asks for."""
     plain = {name: value for name, value in os.environ.items() if "RUSTFLAGS" not in name}
-    for package in ("chainrule", "burn", "candle"):
+    for package in packages:
         progress(f"Building {package}")
         command = ["cargo", "build", "--release", "--locked", "--manifest-path", RUST / "Cargo.toml"]
         command += ["--target-dir", TARGET / "rust", "--package", f"compare-{package}"]

@@ -1,9 +1,12 @@
 //! Errors as the user sees them: one line each on standard error.
 
-use crate::FAILURE;
+use crate::{FAILURE, ranks};
+use anyhow::anyhow;
 use clap::error::ErrorKind;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 /// Prints an error and the chain of its causes.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -23,14 +26,20 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
             // If nobody reads the help, nobody misses it.
             let _ = error.print();
         }
+        _ if ranks::are_several() => return ranks::fail(anyhow!(usage(&error.render().to_string()))),
         _ => print(&usage(&error.render().to_string())),
     }
     ExitCode::from(if error.use_stderr() { FAILURE } else { 0 })
 }
 
 fn print(message: &str) {
-    // Standard error is the last resort; where it is closed there is no one left to tell.
-    let _ = writeln!(io::stderr(), "error: {message}");
+    if ranks::is_silent() {
+        // Who exits first ends all, so rank 0 has some time to speak, where it could not be waited for.
+        thread::sleep(Duration::from_millis(300));
+        return;
+    }
+    // Standard error is the last resort; where it is closed there is no one left to tell. In one piece, as others write there, too.
+    let _ = io::stderr().write_all(format!("error: {message}\n").as_bytes());
 }
 
 /// "a: b: c", without a cause that the message before already quotes.
@@ -64,7 +73,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::{Context, anyhow};
+    use anyhow::Context;
 
     #[test]
     fn a_chain_is_one_line_and_repeats_nothing() {

@@ -14,6 +14,7 @@ mod model;
 mod output_directory;
 mod page;
 mod progress;
+mod ranks;
 mod stdout;
 
 use args::Cli;

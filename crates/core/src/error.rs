@@ -359,6 +359,55 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// The processes of a training can no longer exchange numbers.
+    #[error("communication between the ranks: {operation} failed")]
+    Communication {
+        /// What they were doing, for example `"sum"`.
+        operation: &'static str,
+        /// What the communicator says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// Another process of the training failed, so that this one cannot go on.
+    #[error("rank {rank}: {message}")]
+    OtherRank {
+        /// The first rank that failed.
+        rank: usize,
+        /// What it says of it.
+        message: String,
+    },
+
+    /// Two processes were to do another training each.
+    #[error("{setting}: expected {expected}, as on rank 0, found {found}")]
+    OtherOnRank {
+        /// What differs, for example `"batch_size"`.
+        setting: String,
+        /// What it is on rank 0.
+        expected: String,
+        /// What it is here.
+        found: String,
+    },
+
+    /// There are more processes than rows to train on.
+    #[error("training: there are {ranks} ranks for {rows} rows, expected no more ranks than rows")]
+    MoreRanksThanRows {
+        /// Processes.
+        ranks: usize,
+        /// Rows to train on.
+        rows: usize,
+    },
+
+    /// The parameters of the processes are no longer the same.
+    #[error(
+        "training: after epoch {epoch}, the parameters of rank {rank} are not those of rank 0, expected the same bits"
+    )]
+    RanksDrifted {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// The first rank that differs.
+        rank: usize,
+    },
+
     /// `CHAINRULE_SIMD` names no level of vector instructions.
     #[error("CHAINRULE_SIMD: expected portable, avx2 or avx512, found {found:?}")]
     SimdLevel {

@@ -17,6 +17,7 @@
 //! themselves are called behind that boundary, with shapes already checked; an implementation may assert them.
 
 mod activation;
+mod communicator;
 mod error;
 mod gradient_check;
 mod layer;
@@ -32,6 +33,7 @@ mod subset;
 mod targets;
 
 pub use activation::Activation;
+pub use communicator::{Alone, Communicator, Numbers};
 pub use error::Error;
 pub use gradient_check::{
     GradientCheck, WorstEntry, check_activation, check_function, check_layer, check_loss,

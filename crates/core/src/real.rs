@@ -1,3 +1,4 @@
+use crate::Numbers;
 use ndarray::NdFloat;
 use std::iter::Sum;
 
@@ -50,12 +51,15 @@ pub trait Real: NdFloat + Sum + Default + sealed::Sealed {
     /// # Panics
     /// If `bytes` has another length.
     fn read_le(bytes: &[u8]) -> Self;
+
+    /// Numbers of this type, for what cannot be generic.
+    fn numbers(numbers: &mut [Self]) -> Numbers<'_>;
 }
 
 macro_rules! real {
-    ($type:ty, $precision:expr, $name:literal) => {
+    ($type:ty, $precision:ident, $name:literal) => {
         impl Real for $type {
-            const PRECISION: Precision = $precision;
+            const PRECISION: Precision = Precision::$precision;
             const NAME: &'static str = $name;
             const BYTES: usize = size_of::<$type>();
 
@@ -82,9 +86,13 @@ macro_rules! real {
             fn read_le(bytes: &[u8]) -> Self {
                 Self::from_le_bytes(bytes.try_into().expect("as many bytes as the type has"))
             }
+
+            fn numbers(numbers: &mut [Self]) -> Numbers<'_> {
+                Numbers::$precision(numbers)
+            }
         }
     };
 }
 
-real!(f32, Precision::Single, "f32");
-real!(f64, Precision::Double, "f64");
+real!(f32, Single, "f32");
+real!(f64, Double, "f64");

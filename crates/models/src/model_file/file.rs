@@ -25,6 +25,11 @@ impl TensorFile {
         Ok(TensorFile { bytes, metadata })
     }
 
+    /// What the file says its checksum is.
+    pub(crate) fn checksum(&self) -> Option<&str> {
+        self.metadata.metadata().as_ref()?.get(KEY).map(String::as_str)
+    }
+
     /// The tensors of a file that another program wrote, which has no checksum.
     pub(crate) fn foreign_tensors(&self, path: &Path) -> Result<SafeTensors<'_>, ModelFileError> {
         SafeTensors::deserialize(&self.bytes).map_err(|source| ModelFileError::format(path, source))

@@ -15,6 +15,11 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// The same for a tile whose first row is `rows` further on.
+    pub(super) fn at(self, rows: usize) -> Self {
+        Run { first_row: self.first_row + rows, ..self }
+    }
+
     pub(super) fn draw(&self, layer: usize) -> Option<Draw> {
         self.step.map(|step| Draw { step, layer, first_row: self.first_row })
     }

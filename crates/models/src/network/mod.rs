@@ -1,5 +1,5 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, [`forward`] and
-//! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once;
+//! [`pass`] run it, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once, which several processes take together in [`shared_step`];
 //! [`scratch`] is the way forward alone, [`single`] that on one thread; [`divergence`] finds where numbers stopped being finite.
 
 mod blocks;
@@ -10,6 +10,7 @@ mod gradient;
 mod pass;
 mod regularization;
 mod scratch;
+mod shared_step;
 mod single;
 mod tape;
 mod train_step;
@@ -21,6 +22,7 @@ pub use gradient::Gradient;
 pub use pass::Pass;
 pub use scratch::Scratch;
 pub(crate) use single::SingleTile;
+pub(crate) use tape::BESIDE;
 pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;
 

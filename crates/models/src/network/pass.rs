@@ -3,7 +3,7 @@ use super::forward::Run;
 use super::regularization::add_block_penalty;
 use super::tape::{Tile, Workspace};
 use super::{Gradient, Network, ParameterBlock, Tape};
-use chainrule_core::{Draw, Error, Head, Kept, Layer, Loss, Real, WeightedTargets};
+use chainrule_core::{Error, Head, Kept, Layer, Loss, Real, WeightedTargets};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// A batch that went forward and may go back, once. Made by [`Network::forward`].
@@ -111,15 +111,17 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
         network.check_targets(rows, loss, targets)?;
         let Tape { workspace, gradient } = tape;
         let objective = Objective::new(network, loss, targets);
+        let run = Run { layers: objective.layers, step, first_row: 0 };
         workspace.for_each_tile(rows, |range, mut tile| {
-            let run = Run { layers: objective.layers, step, first_row: range.start };
-            network.backward_tile(&mut tile, run, &objective, targets.rows(range));
+            network.backward_tile(&mut tile, run.at(range.start), &objective, targets.rows(range));
             Ok(())
         })?;
-        for_each_block(&network.blocks, [&mut **gradient], &|block, [gradient]| {
+        let gradient = &mut gradient[..network.parameters.len()];
+        for_each_block(&network.blocks, [&mut *gradient], &|block, [gradient]| {
             let parameters = &network.parameters[block.range.clone()];
             let layer = &*network.layers[block.layer];
-            block_gradient(layer, block, (workspace, rows, step), parameters, gradient);
+            block_gradient(layer, block, (workspace, rows, run), gradient);
+            add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
         });
         Ok((objective.mean(workspace.loss_sum(rows)), Gradient::new(gradient)))
     }
@@ -201,19 +203,15 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// The gradient of one block of a layer, over all rows of a batch whose tiles went back in step `step`; `parameters` are the
-/// block's.
+/// The gradient of one block of a layer, without penalty, over all rows of a workspace whose tiles went back in `run`.
 pub(super) fn block_gradient<F: Real>(
     layer: &dyn Layer<F>,
     block: &ParameterBlock,
-    (workspace, rows, step): (&Workspace<F>, usize, Option<u64>),
-    parameters: &[F],
+    (workspace, rows, run): (&Workspace<F>, usize, Run),
     gradient: &mut [F],
 ) {
     let (kept, dy) = workspace.layer(rows, block.layer);
-    let draw = step.map(|step| Draw { step, layer: block.layer, first_row: 0 });
     let shape = (block.block.rows.len(), block.columns);
-    let dblock = ArrayViewMut2::from_shape(shape, &mut *gradient).expect("a block has its shape's numbers");
-    layer.backward_parameters(&block.block, Kept { draw, ..kept }, dy, dblock);
-    add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
+    let dblock = ArrayViewMut2::from_shape(shape, gradient).expect("a block has its shape's numbers");
+    layer.backward_parameters(&block.block, Kept { draw: run.draw(block.layer), ..kept }, dy, dblock);
 }

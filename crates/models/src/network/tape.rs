@@ -201,23 +201,32 @@ impl<F: Real> Tile<'_, F> {
 #[derive(Debug)]
 pub struct Tape<F> {
     pub(super) workspace: Workspace<F>,
+    /// The gradient, and room behind it for [`BESIDE`] numbers that travel with it.
     pub(super) gradient: AlignedBuffer<F>,
 }
+
+/// Numbers that ranks which train together tell each other beside the gradient.
+pub(crate) const BESIDE: usize = 6;
 
 impl<F: Real> Tape<F> {
     pub(super) fn new(network: &Network<F>, rows: usize) -> Self {
         let workspace = Workspace::new(network, rows, true);
-        Tape { workspace, gradient: AlignedBuffer::zeros(network.parameters.len()) }
+        Tape { workspace, gradient: AlignedBuffer::zeros(network.parameters.len() + BESIDE) }
     }
 
     /// Makes sure that the tape was made for `network` and holds `rows` rows.
     pub(super) fn check(&self, network: &Network<F>, rows: usize) -> Result<(), Error> {
-        let (expected, found) = (network.parameters.len(), self.gradient.len());
+        let (expected, found) = (network.parameters.len(), self.gradient.len() - BESIDE);
         self.workspace.check("tape", network, rows)?;
         if found != expected {
             return Err(Error::Length { place: "tape's gradient", expected, found });
         }
         Ok(())
+    }
+
+    /// Gradient and what goes beside it, as one buffer: all that ranks send.
+    pub(crate) fn sent_mut(&mut self) -> &mut [F] {
+        &mut self.gradient
     }
 
     /// Rows of the largest batch that fits.

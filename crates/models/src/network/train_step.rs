@@ -1,6 +1,8 @@
 use super::blocks::for_each_block;
 use super::forward::Run;
 use super::pass::{Objective, block_gradient};
+use super::regularization::add_block_penalty;
+use super::tape::Workspace;
 use super::{Network, Tape};
 use crate::OptimizerState;
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
@@ -59,57 +61,79 @@ impl<F: Real> Network<F> {
         self.check_targets(rows, loss, batch.targets)?;
         tape.check(self, rows)?;
         optimizer.check(self.parameters.len())?;
-        let Tape { workspace, gradient } = tape;
         let objective = Objective::new(self, loss, batch.targets);
-        let step = Some(optimizer.steps());
-
-        workspace.for_each_tile(rows, |range, mut tile| {
-            let run = Run { layers: objective.layers, step, first_row: range.start };
-            batch.rows.gather(&batch.indices[range.clone()], tile.inputs_mut())?;
-            self.forward_tile(&mut tile, run);
-            self.backward_tile(&mut tile, run, &objective, batch.targets.rows(range));
-            Ok(())
-        })?;
-        let mean = objective.mean(workspace.loss_sum(rows));
-
-        // A sum over several machines has its place here: gradients first, one sum of the flat buffer, then the steps, as
-        // clipping does it.
-        let clipping = optimizer.clipping();
-        let (rule, step_of_rule, [first, second, third]) = optimizer.begin_step();
-        let (blocks, layers) = (&self.blocks, &self.layers);
-        let buffers = [&mut *self.parameters, &mut **gradient, first, second, third];
-        let of_block = (&*workspace, rows, step);
-        match clipping {
-            None => {
-                let [parameters, _, first, second, third] = buffers;
-                let buffers = [parameters, first, second, third];
-                for_each_block(blocks, buffers, &|block, [parameters, first, second, third]| {
-                    // Nobody else needs this gradient: it never leaves the core's cache.
-                    with_scratch(parameters.len(), |gradient| {
-                        block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
-                        rule.update(step_of_rule, parameters, gradient, [first, second, third]);
-                    });
-                })
-            }
-            Some(clipping) => {
-                let [parameters, gradient, first, second, third] = buffers;
-                for_each_block(
-                    blocks,
-                    [&mut *parameters, &mut *gradient],
-                    &|block, [parameters, gradient]| {
-                        block_gradient(&*layers[block.layer], block, of_block, parameters, gradient);
-                    },
-                );
-                clipping.apply(gradient);
-                let buffers = [parameters, gradient, first, second, third];
-                for_each_block(blocks, buffers, &|_, [parameters, gradient, first, second, third]| {
-                    rule.update(step_of_rule, parameters, gradient, [first, second, third]);
-                });
-            }
+        let run = Run { layers: objective.layers, step: Some(optimizer.steps()), first_row: 0 };
+        self.run_tiles(&batch, rows, run, &objective, &mut tape.workspace)?;
+        let mean = objective.mean(tape.workspace.loss_sum(rows));
+        if optimizer.clipping().is_some() {
+            self.gradient_of_rows(rows, run, tape);
+            self.step_with_gradient(tape, optimizer);
+            return Ok(mean);
         }
+        let (rule, step, [first, second, third]) = optimizer.begin_step();
+        let layers = &self.layers;
+        let of_rows = (&tape.workspace, rows, run);
+        let buffers = [&mut *self.parameters, first, second, third];
+        for_each_block(&self.blocks, buffers, &|block, [parameters, first, second, third]| {
+            // Nobody else needs this gradient: it never leaves the core's cache.
+            with_scratch(parameters.len(), |gradient| {
+                let layer = &*layers[block.layer];
+                block_gradient(layer, block, of_rows, gradient);
+                add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
+                rule.update(step, parameters, gradient, [first, second, third]);
+            });
+        });
         optimizer.end_step();
         self.constrain();
         Ok(mean)
+    }
+
+    /// Takes the first `rows` rows of a batch forward and back, tile by tile; `run` is that of the first of them.
+    pub(super) fn run_tiles(
+        &self,
+        batch: &Batch<F>,
+        rows: usize,
+        run: Run,
+        objective: &Objective<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<(), Error> {
+        workspace.for_each_tile(rows, |range, mut tile| {
+            let run = run.at(range.start);
+            batch.rows.gather(&batch.indices[range.clone()], tile.inputs_mut())?;
+            self.forward_tile(&mut tile, run);
+            self.backward_tile(&mut tile, run, objective, batch.targets.rows(range));
+            Ok(())
+        })
+    }
+
+    /// The gradient of the first `rows` rows of a tape whose tiles went back in `run`, without penalty, onto the tape.
+    pub(super) fn gradient_of_rows(&self, rows: usize, run: Run, tape: &mut Tape<F>) {
+        let Tape { workspace, gradient } = tape;
+        let gradient = &mut gradient[..self.parameters.len()];
+        for_each_block(&self.blocks, [gradient], &|block, [gradient]| {
+            block_gradient(&*self.layers[block.layer], block, (workspace, rows, run), gradient);
+        });
+    }
+
+    /// The optimiser's step with the gradient on the tape, once the penalty has been added and all of it clipped.
+    pub(crate) fn step_with_gradient(&mut self, tape: &mut Tape<F>, optimizer: &mut OptimizerState<F>) {
+        let gradient = &mut tape.gradient[..self.parameters.len()];
+        let (blocks, layers) = (&self.blocks, &self.layers);
+        let buffers = [&mut *self.parameters, &mut *gradient];
+        for_each_block(blocks, buffers, &|block, [parameters, gradient]| {
+            let specs = layers[block.layer].parameters();
+            add_block_penalty(&specs[block.block.parameter], parameters, gradient);
+        });
+        if let Some(clipping) = optimizer.clipping() {
+            clipping.apply(gradient);
+        }
+        let (rule, step, [first, second, third]) = optimizer.begin_step();
+        let buffers = [&mut *self.parameters, gradient, first, second, third];
+        for_each_block(blocks, buffers, &|_, [parameters, gradient, first, second, third]| {
+            rule.update(step, parameters, gradient, [first, second, third]);
+        });
+        optimizer.end_step();
+        self.constrain();
     }
 
     /// What the loss saw in the last step of `rows` rows: the outputs, or the logits if it fused with the last layer.

@@ -1,3 +1,4 @@
+use crate::Network;
 use crate::settings::positive;
 use chainrule_core::{Error, Head, Loss, Real, Targets, WeightedTargets};
 use chainrule_kernels::argmax;
@@ -116,6 +117,28 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
+    /// How many numbers it is.
+    pub(crate) const LEN: usize = 4;
+
+    pub(crate) fn to_numbers(self) -> [f64; Sums::LEN] {
+        [self.loss, self.divisor, self.right, self.weight]
+    }
+
+    pub(crate) fn of_numbers([loss, divisor, right, weight]: [f64; Sums::LEN]) -> Self {
+        Sums { loss, divisor, right, weight }
+    }
+
+    /// By another divisor: not of every loss is that of all rows the sum of those of their parts.
+    pub(crate) fn with_divisor(self, divisor: f64) -> Self {
+        Sums { divisor, ..self }
+    }
+
+    /// With what other rows sum up to.
+    pub(crate) fn plus(self, other: Sums) -> Self {
+        let (a, b) = (self.to_numbers(), other.to_numbers());
+        Sums::of_numbers(std::array::from_fn(|i| a[i] + b[i]))
+    }
+
     /// Mean loss; 0 if nothing counted.
     pub(crate) fn mean_loss(&self) -> f64 {
         if self.divisor > 0.0 { self.loss / self.divisor } else { 0.0 }
@@ -136,8 +159,14 @@ pub(crate) struct Tally<'l, F> {
 
 impl<'l, F: Real> Tally<'l, F> {
     /// `before` is the head that the outputs to come are the inputs of, if the loss took one over.
-    pub(crate) fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
+    fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
         Tally { loss, accuracy: accuracy.before(before), sums: Sums::default() }
+    }
+
+    /// Of what the loss sees of a network's outputs.
+    pub(crate) fn of_network(network: &Network<F>, loss: &'l dyn Loss<F>, accuracy: Accuracy) -> Self {
+        let fused = network.split_head(loss).0 < network.layers().len();
+        Tally::new(loss, accuracy, network.head().filter(|_| fused))
     }
 
     /// Rows whose losses, by their weights, sum to `loss_sum`.

@@ -23,7 +23,8 @@ pub struct BatchRecord {
 
 /// Who is told how a training goes, and may end it: by breaking, after the step or epoch in question, without an error.
 ///
-/// Each method does nothing unless written. A closure that takes [`Progress`] is a callback, too.
+/// Each method does nothing unless written. A closure that takes [`Progress`] is a callback, too. Where several processes train
+/// together, each has its own; all end after the same step, which is the one after that in which any of them broke.
 ///
 /// ```
 /// use chainrule_core::Targets;

@@ -1,7 +1,9 @@
+use super::accuracy::Sums;
 use super::{Accuracy, Samples, Tally};
 use crate::{Network, Scratch};
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use std::ops::Range;
 
 /// How good a network is on some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,6 +12,12 @@ pub struct Score {
     pub loss: f64,
     /// Share of the answers that were right.
     pub accuracy: f64,
+}
+
+impl Score {
+    pub(super) fn of(sums: Sums) -> Self {
+        Score { loss: sums.mean_loss(), accuracy: sums.accuracy() }
+    }
 }
 
 /// Rows that are predicted at a time.
@@ -65,14 +73,27 @@ impl<F: Real> Network<F> {
     /// [`Network::evaluate_with`] for samples that were checked before.
     pub(super) fn evaluate_checked(
         &self,
+        samples: Samples<F>,
+        loss: &dyn Loss<F>,
+        accuracy: Accuracy,
+        look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+    ) -> Result<Score, Error> {
+        let sums = self.sums_of_rows(samples, 0..samples.rows.len(), loss, accuracy, look)?;
+        Ok(Score::of(sums))
+    }
+
+    /// What a range of rows sums up to, of samples that were checked before.
+    pub(super) fn sums_of_rows(
+        &self,
         Samples { rows, targets }: Samples<F>,
+        range: Range<usize>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
         mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
-    ) -> Result<Score, Error> {
+    ) -> Result<Sums, Error> {
         let (layers, on_outputs) = self.split_head(loss);
-        let mut tally = Tally::new(loss, accuracy, self.head().filter(|_| layers < self.layers().len()));
-        self.for_each_checked_chunk(layers, rows, |first, outputs| {
+        let mut tally = Tally::of_network(self, loss, accuracy);
+        self.for_each_checked_chunk(layers, rows, range, |first, outputs| {
             let targets = targets.rows(first..first + outputs.nrows());
             let mut losses = Array1::zeros(outputs.nrows());
             on_outputs.forward(outputs, targets.targets, losses.view_mut());
@@ -80,7 +101,7 @@ impl<F: Real> Network<F> {
             tally.add(weighted.sum(), outputs, targets);
             look(targets, outputs);
         })?;
-        Ok(Score { loss: tally.sums.mean_loss(), accuracy: tally.sums.accuracy() })
+        Ok(tally.sums)
     }
 
     /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
@@ -92,22 +113,29 @@ impl<F: Real> Network<F> {
     ) -> Result<(), Error> {
         self.check_inputs(rows)?;
         rows.check_finite()?;
-        self.for_each_checked_chunk(layers, rows, f)
+        self.for_each_checked_chunk(layers, rows, 0..rows.len(), f)
     }
 
     fn for_each_checked_chunk(
         &self,
         layers: usize,
         rows: &dyn Rows<F>,
+        range: Range<usize>,
         mut f: impl FnMut(usize, ArrayView2<F>),
     ) -> Result<(), Error> {
-        let indices: Vec<usize> = (0..rows.len()).collect();
-        let mut scratch: Scratch<F> = self.scratch_of_layers(CHUNK_ROWS.min(rows.len()), layers);
+        let indices: Vec<usize> = range.collect();
+        let mut scratch: Scratch<F> = self.scratch_of_layers(CHUNK_ROWS.min(indices.len()), layers);
         for chunk in indices.chunks(CHUNK_ROWS) {
             f(chunk[0], self.predict_layers(layers, rows, chunk, &mut scratch)?);
         }
         Ok(())
     }
+}
+
+/// What the losses of all rows are divided by, as a network that takes all of them sums it up.
+pub(super) fn divisor_of_chunks<F: Real>(loss: &dyn Loss<F>, targets: WeightedTargets<F>) -> f64 {
+    let firsts = (0..targets.len()).step_by(CHUNK_ROWS);
+    firsts.map(|first| loss.divisor(targets.rows(first..targets.len().min(first + CHUNK_ROWS)))).sum()
 }
 
 /// Makes sure that some row of a whole set counts.

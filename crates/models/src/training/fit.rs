@@ -1,5 +1,6 @@
 use super::evaluate::check_counts;
 use super::session::{Job, Session};
+use super::team::Team;
 use super::validation_split::{Part, ValidationSplit};
 use super::{Callback, History, Samples, Training};
 use crate::Network;
@@ -38,7 +39,8 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// [`Error::Setting`], [`Error::NoValidation`] and [`Error::ClassWeightsUnsupported`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
-    /// says for the targets; [`Error::Diverged`]; [`Error::Threads`]; and what
+    /// says for the targets; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
+    /// [`Error::Communication`] where several processes train together; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
         self.fit_with(train, None, training, &mut ())
@@ -89,6 +91,20 @@ impl<F: Real> Network<F> {
         job: Job<F>,
         callback: &mut dyn Callback<F>,
     ) -> Result<History, Error> {
+        let team = Team::new(job.training.communicator.clone());
+        let mut has_begun = false;
+        let fitted = self.check_and_fit(epochs, job, callback, &mut has_begun);
+        // Other ranks wait at the beginning for one that did not come so far.
+        if has_begun { fitted } else { team.agree(fitted) }
+    }
+
+    fn check_and_fit(
+        &mut self,
+        epochs: &mut usize,
+        job: Job<F>,
+        callback: &mut dyn Callback<F>,
+        has_begun: &mut bool,
+    ) -> Result<History, Error> {
         let Job { train, validation, training, resume, more } = job;
         training.check()?;
         let training = &training.with_class_weights(train.targets.targets, self.outputs())?;
@@ -108,13 +124,13 @@ impl<F: Real> Network<F> {
             check_counts("validation rows", &*training.loss, held.targets)?;
             let validation = Some(held);
             let job = Job::new(train, validation, training);
-            return self.run(epochs, Job { resume, more, ..job }, callback);
+            return self.run(epochs, Job { resume, more, ..job }, callback, has_begun);
         }
         if training.early_stopping.is_some() && validation.is_none() {
             return Err(Error::NoValidation { place: "early stopping" });
         }
         let job = Job::new(train, validation, training);
-        self.run(epochs, Job { resume, more, ..job }, callback)
+        self.run(epochs, Job { resume, more, ..job }, callback, has_begun)
     }
 
     /// Does a job that was checked.
@@ -123,10 +139,12 @@ impl<F: Real> Network<F> {
         epochs: &mut usize,
         job: Job<F>,
         callback: &mut dyn Callback<F>,
+        has_begun: &mut bool,
     ) -> Result<History, Error> {
-        let training = job.training;
-        let mut session = Session::new(job, self, *epochs)?;
-        training.in_pool(|| session.run(self, epochs, callback))
+        job.training.in_pool(|| {
+            *has_begun = true;
+            Session::begin(job, self, *epochs)?.run(self, epochs, callback)
+        })
     }
 
     pub(super) fn check_samples(

@@ -1,5 +1,5 @@
-//! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), as [`settings`] say; [`evaluate`] measures
-//! it, and a [`callback`] is told.
+//! The loop around the route: [`fit`] takes a network through the epochs of a [`session`], step by step ([`work`]), alone or with
+//! others ([`team`]), as [`settings`] say; [`evaluate`] measures it, and a [`callback`] is told.
 
 mod accuracy;
 mod callback;
@@ -12,6 +12,7 @@ mod history;
 mod history_file;
 mod session;
 mod settings;
+mod team;
 mod trainer;
 mod validation_split;
 mod work;

@@ -1,5 +1,6 @@
 use super::checkpoint::{Checkpointer, Identity, Position, Saved};
 use super::early_stopping::Watch;
+use super::team::Team;
 use super::work::Work;
 use super::{BatchRecord, Callback, Ending, EpochRecord, History, Samples, Training};
 use crate::Network;
@@ -43,9 +44,17 @@ pub(super) struct Session<'a, F> {
 
 impl<'a, F: Real> Session<'a, F> {
     /// At the start, or where the checkpoint was, which the network then becomes. `epochs` are those in its life so far.
-    pub(super) fn new(job: Job<'a, F>, network: &mut Network<F>, epochs: usize) -> Result<Self, Error> {
+    ///
+    /// Together with what tells other ranks whether they do the same, if there are any.
+    pub(super) fn new(
+        job: Job<'a, F>,
+        network: &mut Network<F>,
+        epochs: usize,
+    ) -> Result<(Self, Option<Identity>), Error> {
         let Job { train, training, resume, .. } = job;
         let mut work = Work::new(network, training)?;
+        work.team.check_rows(train.rows.len())?;
+        let is_alone = work.team.is_alone();
         work.make_room(network, training.batch_size.min(train.rows.len()), train.targets.targets);
         let mut session = Session {
             job,
@@ -54,10 +63,11 @@ impl<'a, F: Real> Session<'a, F> {
             position: Position { epochs, ..Position::default() },
             checkpointer: None,
         };
-        if resume.is_none() && training.checkpoints.is_none() {
-            return Ok(session);
+        if resume.is_none() && training.checkpoints.is_none() && is_alone {
+            return Ok((session, None));
         }
         let identity = Identity::new(network, &job)?;
+        let mut whole = identity.clone().with("epochs", training.epochs.to_string());
         if let Some(path) = resume {
             let saved = Saved::read(path).map_err(|error| Error::Checkpoint(Box::new(error)))?;
             saved.identity().check(path, &identity)?;
@@ -66,9 +76,20 @@ impl<'a, F: Real> Session<'a, F> {
                 .restore(network, &mut session.work.optimizer, session.watch.as_mut())
                 .map_err(|error| Error::Checkpoint(Box::new(error)))?;
             session.position = saved.position().clone();
+            whole = whole.with("SHA-256 of the checkpoint", saved.checksum().to_owned());
         }
-        let checkpoints = training.checkpoints.clone();
+        let checkpoints = training.checkpoints.clone().filter(|_| session.work.team.is_first());
         session.checkpointer = checkpoints.map(|checkpoints| Checkpointer::new(checkpoints, identity));
+        Ok((session, (!is_alone).then_some(whole)))
+    }
+
+    /// [`Session::new`] by all ranks, who then know that they do the same, with the same parameters.
+    pub(super) fn begin(job: Job<'a, F>, network: &mut Network<F>, epochs: usize) -> Result<Self, Error> {
+        let team = Team::new(job.training.communicator.clone());
+        let (session, whole) = team.agree(Session::new(job, network, epochs))?;
+        if let Some(whole) = whole {
+            team.start(&whole, network)?;
+        }
         Ok(session)
     }
 
@@ -91,14 +112,14 @@ impl<'a, F: Real> Session<'a, F> {
             if number > training.epochs {
                 break Ending::Epochs;
             }
-            if callback.epoch_begin(number, training.epochs).is_break() {
+            let flow = callback.epoch_begin(number, training.epochs);
+            if self.work.team.meet(Ok(flow))?.is_break() {
                 break Ending::Callback;
             }
             let trained = self.epoch(network, callback);
             let flow = trained.inspect_err(|_| network.parameters_mut().copy_from_slice(&before))?;
             before.copy_from_slice(network.parameters());
-            let evaluate =
-                |samples| network.evaluate_checked(samples, &*training.loss, training.accuracy, |_, _| {});
+            let evaluate = |samples| self.work.team.evaluate(network, samples, training);
             let score = validation.map(evaluate).transpose()?;
             *epochs = epochs.saturating_add(1);
             let record = EpochRecord {
@@ -127,15 +148,14 @@ impl<'a, F: Real> Session<'a, F> {
                 watch.see(&record, network);
             }
             let flow = callback.epoch_end(&record, network);
-            if due {
-                self.save(network)?;
-            }
-            if flow.is_break() {
+            let saved = if due { self.save(network) } else { Ok(()) };
+            if self.work.team.meet(saved.map(|()| flow))?.is_break() {
                 break Ending::Callback;
             }
         };
         if part_of_an_epoch.is_none() {
-            self.save(network)?;
+            let saved = self.save(network);
+            self.work.team.agree(saved)?;
         }
         let mut history = self.position.history.clone();
         history.epochs.extend(part_of_an_epoch);
@@ -165,7 +185,7 @@ impl<'a, F: Real> Session<'a, F> {
             self.work.step(network, train, training, place, &mut self.position.sums)?;
             self.position.batches += 1;
             self.position.seconds = before + start.elapsed().as_secs_f64();
-            flow = callback.batch_end(&BatchRecord {
+            let wanted = callback.batch_end(&BatchRecord {
                 epoch: number,
                 epochs: training.epochs,
                 batch: self.position.batches,
@@ -173,17 +193,26 @@ impl<'a, F: Real> Session<'a, F> {
                 loss: self.position.sums.mean_loss(),
                 accuracy: self.position.sums.accuracy(),
             });
+            flow = self.work.team.flow_after_step(wanted);
             let steps = self.work.optimizer.steps();
             let due = self.checkpointer.as_ref();
             let due = due.is_some_and(|checkpointer| checkpointer.is_due_after_step(steps));
             // At once when interrupted: who waits for the validation may lose patience.
             if due || flow.is_break() {
-                self.work.check_finite(network, training, place)?;
-                self.save(network)?;
+                let finite = self.work.check_finite(network, training, place);
+                let saved = finite.and_then(|()| self.save(network));
+                self.work.team.later(saved)?;
             }
         }
         let last = self.position.batches.saturating_sub(1).min(batches - 1);
-        self.work.check_finite(network, training, (number, last))?;
+        let finite = self.work.check_finite(network, training, (number, last));
+        let flow = self.work.team.meet(finite.map(|()| flow))?;
+        self.work.team.check_parameters(network, number)?;
+        if flow.is_break() {
+            // Where others asked for it after the last step; else it was done.
+            let saved = self.save(network);
+            self.work.team.agree(saved)?;
+        }
         Ok(flow)
     }
 

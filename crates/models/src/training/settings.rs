@@ -1,7 +1,7 @@
 use super::{Accuracy, Checkpoints, ClassWeights, EarlyStopping};
 use crate::settings::fraction;
 use crate::{Adam, CategoricalCrossEntropy, Clipping, Schedule};
-use chainrule_core::{Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
+use chainrule_core::{Alone, Communicator, Error, Loss, Optimizer, Real, Rows, Targets, WeightedTargets};
 use chainrule_kernels::pool;
 use std::sync::Arc;
 
@@ -73,6 +73,10 @@ pub struct Training<F> {
     pub seed: u64,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
+    /// The processes that train together, each with the same network, training and samples; [`Alone`] unless said. Each takes its part
+    /// of the rows of every batch, and all take the same steps: the result is that of one process up to rounding, and the same bits
+    /// for as many processes.
+    pub communicator: Arc<dyn Communicator>,
 }
 
 impl<F: Real> Default for Training<F> {
@@ -92,6 +96,7 @@ impl<F: Real> Default for Training<F> {
             checkpoints: None,
             seed: 0,
             threads: 0,
+            communicator: Arc::new(Alone),
         }
     }
 }

@@ -1,4 +1,7 @@
 use super::accuracy::Sums;
+use super::checkpoint::Identity;
+use super::session::Job;
+use super::team::Team;
 use super::work::Work;
 use super::{ClassWeights, Samples, Score, Training};
 use crate::Network;
@@ -68,19 +71,41 @@ impl<F: Real> Network<F> {
     /// As [`Network::fit`], and [`Error::OtherNetwork`] or [`Error::Length`] for a trainer of another network. The parameters are then as
     /// before, the optimiser's state is not: a new trainer is wanted. [`Error::Diverged`] counts portions as epochs.
     pub fn partial_fit(&mut self, samples: Samples<F>, trainer: &mut Trainer<F>) -> Result<Score, Error> {
-        self.check_samples("training rows", samples, &trainer.training)?;
         let Trainer { training, work, portions } = trainer;
-        training.in_pool(|| {
+        let team = Team::new(training.communicator.clone());
+        let checked = self.check_samples("training rows", samples, training);
+        let mut has_begun = false;
+        let trained = training.in_pool(|| {
+            has_begun = true;
+            work.team.agree(checked)?;
+            work.start(self, samples, training)?;
             let before = self.parameters().to_vec();
             let pass = work.pass(self, samples, training, *portions + 1);
             *portions += 1;
             let sums = pass.inspect_err(|_| self.parameters_mut().copy_from_slice(&before))?;
-            Ok(Score { loss: sums.mean_loss(), accuracy: sums.accuracy() })
-        })
+            Ok(Score::of(sums))
+        });
+        // Other ranks wait at the beginning for one that did not come so far.
+        if has_begun { trained } else { team.agree(trained) }
     }
 }
 
 impl<F: Real> Work<F> {
+    /// Makes sure that all ranks take the same portion, with the same parameters.
+    fn start(
+        &self,
+        network: &mut Network<F>,
+        samples: Samples<F>,
+        training: &Training<F>,
+    ) -> Result<(), Error> {
+        if self.team.is_alone() {
+            return Ok(());
+        }
+        let rows = self.team.check_rows(samples.rows.len());
+        let identity = rows.and_then(|()| Identity::new(network, &Job::new(samples, None, training)));
+        self.team.start(&self.team.agree(identity)?, network)
+    }
+
     fn pass(
         &mut self,
         network: &mut Network<F>,
@@ -97,7 +122,9 @@ impl<F: Real> Work<F> {
         for batch in 0..batches {
             self.step(network, samples, training, (portion, batch), &mut sums)?;
         }
-        self.check_finite(network, training, (portion, batches - 1))?;
+        let finite = self.check_finite(network, training, (portion, batches - 1));
+        self.team.agree(finite)?;
+        self.team.check_parameters(network, portion)?;
         Ok(sums)
     }
 }

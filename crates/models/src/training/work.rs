@@ -1,4 +1,5 @@
 use super::accuracy::Sums;
+use super::team::Team;
 use super::{Samples, Tally, Training};
 use crate::network::NotFinite;
 use crate::{Batch, Network, OptimizerState, Tape};
@@ -8,6 +9,8 @@ use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, Targets, Weight
 pub(super) struct Work<F> {
     pub(super) optimizer: OptimizerState<F>,
     tape: Tape<F>,
+    /// Who trains together.
+    pub(super) team: Team,
     /// The rows of a pass, in its order.
     pub(super) order: Vec<usize>,
     targets: OwnedTargets<F>,
@@ -25,16 +28,18 @@ impl<F: Real> Work<F> {
                 Some(clipping) => optimizer.with_clipping(clipping)?,
             },
             tape: network.tape(0),
+            team: Team::new(training.communicator.clone()),
             order: Vec::new(),
             targets: OwnedTargets::Classes(Vec::new()),
             weights: Vec::new(),
         })
     }
 
-    /// Makes room for batches of up to `rows` rows with targets like `targets`.
+    /// Makes room for batches of up to `rows` rows, or this rank's share of them, with targets like `targets`.
     pub(super) fn make_room(&mut self, network: &Network<F>, rows: usize, targets: Targets<F>) {
-        if self.tape.capacity() < rows {
-            self.tape = network.tape(rows);
+        let share = self.team.largest_share(rows);
+        if self.tape.capacity() < share {
+            self.tape = network.tape(share);
         }
         self.targets = OwnedTargets::with_capacity(targets, rows);
         self.weights.reserve(rows);
@@ -68,12 +73,19 @@ impl<F: Real> Work<F> {
         let targets = WeightedTargets { targets, weights };
         let loss = &*training.loss;
         let stepped = Batch { rows: train.rows, indices, targets };
+        if !self.team.is_alone() {
+            let step = (&mut self.optimizer, &mut self.tape);
+            let mean = self.team.step(network, stepped, training, step, sums)?;
+            if !mean.is_finite() {
+                return Err(self.diverged(network, training, (epoch, batch), mean));
+            }
+            return Ok(());
+        }
         let mean = network.train_step(stepped, loss, &mut self.optimizer, &mut self.tape)?.as_f64();
         if !mean.is_finite() {
             return Err(self.diverged(network, training, (epoch, batch), mean));
         }
-        let fused = network.split_head(loss).0 < network.layers().len();
-        let mut tally = Tally::new(loss, training.accuracy, network.head().filter(|_| fused));
+        let mut tally = Tally::of_network(network, loss, training.accuracy);
         tally.sums = *sums;
         let outputs = network.last_outputs(&self.tape, indices.len(), loss);
         tally.add(mean * loss.divisor(targets), outputs, targets);
@@ -103,6 +115,7 @@ impl<F: Real> Work<F> {
         loss: f64,
     ) -> Error {
         let rows = self.order.len().min((batch + 1) * training.batch_size) - batch * training.batch_size;
+        let rows = self.team.share(rows).len();
         let last = NotFinite { layer: network.layers().len() - 1, what: "loss", value: loss };
         let found = network.first_not_finite(&self.tape, rows, &*training.loss).unwrap_or(last);
         let NotFinite { layer, what, value } = found;

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use ndarray::Array2;
 use serde::Serialize;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What a program is asked to do.
@@ -148,4 +148,13 @@ pub fn shuffled(rows: usize, seed: usize) -> Vec<usize> {
     let mut order = Vec::from_iter(0..rows);
     Random::new(0, Purpose::Shuffle, seed).shuffle(&mut order);
     order
+}
+
+/// The numbers of a NumPy file of 64-bit floats in C order.
+pub fn read_npy(path: &Path) -> Result<Vec<f64>> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let header = bytes.get(8..10).context("a NumPy file is longer")?;
+    let header = 10 + usize::from(u16::from_le_bytes([header[0], header[1]]));
+    let numbers = bytes.get(header..).context("a NumPy file is longer")?.chunks_exact(8);
+    Ok(numbers.map(|number| f64::from_le_bytes(number.try_into().expect("8 bytes"))).collect())
 }

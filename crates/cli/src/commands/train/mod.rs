@@ -5,6 +5,7 @@ mod files;
 mod iterations;
 mod network;
 mod outcome;
+mod prepare;
 mod regression;
 mod settings;
 mod watcher;
@@ -13,6 +14,7 @@ use crate::args::{ClassifierName, Config, DataSource, PreprocessName, TrainArgs}
 use crate::config;
 use crate::data::Parts;
 use crate::model::{CONFIG, DATA_SHA256, ENCODER};
+use crate::ranks::Ranks;
 use crate::stdout::some_of;
 use anyhow::{Result, bail, ensure};
 use chainrule_core::{Preprocessor, Real, Scaling};
@@ -27,6 +29,21 @@ use std::process::ExitCode;
 const VALIDATION_FRACTION: f64 = 0.1;
 
 pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    let ranks = Ranks::start()?;
+    let ended = run_on(&ranks, args, matches);
+    ranks.end(ended)
+}
+
+fn run_on(ranks: &Ranks, args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
+    let config = ranks.agree(settled(args, matches, ranks))?;
+    match config.training.classifier {
+        ClassifierName::Network => network::run(config, args.resume.is_some(), ranks),
+        ClassifierName::SoftmaxRegression => regression::run(config, ranks),
+    }
+}
+
+/// The settings of command line and files, which suit each other.
+fn settled(args: &TrainArgs, matches: &ArgMatches, ranks: &Ranks) -> Result<Config> {
     let mut config = match (&args.config, &args.resume) {
         (Some(file), _) => config::read(file, &args.settings, matches)?,
         (None, Some(directory)) => {
@@ -36,6 +53,11 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
         (None, None) => args.settings.clone(),
     };
     config::refuse_foreign_options(&config, matches)?;
+    ensure!(
+        config.training.classifier == ClassifierName::Network || ranks.size() == 1,
+        "--classifier softmax-regression: it is fitted by one process, but mpirun started {}; leave mpirun out",
+        ranks.size()
+    );
     if let Some(directory) = &args.resume {
         config.run.out.clone_from(directory);
     }
@@ -48,10 +70,7 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
             "{option}: it needs a validation part; raise --validation-fraction"
         );
     }
-    match config.training.classifier {
-        ClassifierName::Network => network::run(config, args.resume.is_some()),
-        ClassifierName::SoftmaxRegression => regression::run(config),
-    }
+    Ok(config)
 }
 
 /// The settings of the training that was interrupted in a directory, but for flags that may differ.

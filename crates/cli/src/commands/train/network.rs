@@ -1,15 +1,15 @@
 //! The training of a network: by epochs, with checkpoints.
 
-use super::checkpoint::Resumable;
 use super::outcome::Outcome;
+use super::prepare::{Output, Prepared};
 use super::settings::Settings;
 use super::watcher::Watcher;
-use super::{builder, files, load, samples};
+use super::{files, samples};
 use crate::args::Config;
 use crate::data::Parts;
-use crate::output_directory::OutputDirectory;
-use crate::stdout::{print_json, unless_closed};
-use crate::{charts, interrupt, machine};
+use crate::ranks::Ranks;
+use crate::stdout::{is_closed, print_json, unless_closed};
+use crate::{charts, interrupt};
 use anyhow::{Error, Result, anyhow};
 use chainrule_models::{Classifier, Ending, History, Training};
 use serde::Serialize;
@@ -25,63 +25,48 @@ struct OwnMetrics<'a> {
     history: &'a History,
 }
 
-/// Trains, from the beginning or from a checkpoint, and writes what comes of it.
-pub(super) fn run(config: Config, resumes: bool) -> Result<ExitCode> {
-    let settings = Settings::new(config)?;
-    let parts = load(&settings.config)?;
-    settings.check_memory(&parts)?;
-    interrupt::listen()?;
-    machine::on_threads(settings.config.run.threads, || {
-        let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
-        let resumable = Resumable::begin(&settings, &directory, resumes)?;
-        let resume = resumes.then(|| resumable.checkpoint.clone());
-        let training = Training {
-            checkpoints: resumable.checkpoints(settings.config.run.checkpoint_every),
-            ..settings.training(&parts)
-        };
-        let (classifier, history) = train(&settings, &parts, &training, resume.as_deref())
-            .map_err(|error| if resumable.is_kept() { with_checkpoint(error, &resumable) } else { error })?;
-        if history.ending == Some(Ending::Callback) {
-            let keeps = training.checkpoints.is_some();
-            if keeps {
-                resumable.rewrite(&settings, &directory)?;
+/// Trains, from the beginning or from a checkpoint, on all ranks, and writes what comes of it.
+pub(super) fn run(config: Config, resumes: bool, ranks: &Ranks) -> Result<ExitCode> {
+    let prepared = ranks.agree(Prepared::new(config, resumes, ranks))?;
+    let Prepared { settings, parts, mut classifier, training, output, resume, pool } = prepared;
+    pool.install(|| {
+        let history = fit(&settings, &parts, &mut classifier, &training, resume.as_deref(), ranks)
+            .map_err(|error| with_checkpoint(error, output.as_ref()))?;
+        let is_interrupted = history.ending == Some(Ending::Callback);
+        let code = match output {
+            Some(output) if is_interrupted => {
+                interrupted(&settings, &history, training.checkpoints.is_some(), &output)
             }
-            return interrupted(&settings, &history, keeps);
-        }
-        let held_out = settings.config.held_out();
-        let outcome = Outcome::of(settings.config, classifier, &parts, true)?;
-        let epoch_seconds = history.epochs.iter().map(|epoch| epoch.seconds).collect();
-        let metrics = outcome.metrics(OwnMetrics { epoch_seconds, history: &history })?;
-        let curves = charts::curves(&history.epochs, held_out)?;
-        files::write(&outcome, &history.to_csv(), &curves, &metrics, &directory)?;
-        resumable.remove();
-        let run = &outcome.config.run;
-        if run.json {
-            print_json(&metrics)?;
-        } else {
-            let closing =
-                if run.quiet { closing_line(&outcome, &history) } else { summary(&outcome, &history)? };
-            unless_closed(io::stdout().write_all(closing.as_bytes()))?;
-        }
-        Ok(ExitCode::SUCCESS)
+            Some(output) => finish(settings, classifier, &history, &parts, ranks, &output),
+            None if is_interrupted => Ok(ExitCode::from(interrupt::EXIT_CODE)),
+            None => Ok(ExitCode::SUCCESS),
+        };
+        // That nobody reads the end of it is no failure, which the other ranks would take it for.
+        ranks.agree(code.or_else(|error| if is_closed(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) }))
     })
 }
 
 /// Where the numbers are from before they left the finite ones.
-fn with_checkpoint(error: Error, resumable: &Resumable) -> Error {
-    match error.downcast_ref() {
-        Some(chainrule_core::Error::Diverged { .. }) => {
+fn with_checkpoint(error: Error, output: Option<&Output>) -> Error {
+    match (error.downcast_ref(), output.filter(|output| output.resumable.is_kept())) {
+        (Some(chainrule_core::Error::Diverged { .. }), Some(Output { resumable, .. })) => {
             anyhow!("{error}; {} is from before", resumable.checkpoint.display())
         }
         _ => error,
     }
 }
 
-/// Says how to go on with a training that Ctrl-C ended.
-fn interrupted(settings: &Settings, history: &History, keeps: bool) -> Result<ExitCode> {
+/// Says how to go on with a training that Ctrl-C ended: who interrupts wants no more than that it ends.
+fn interrupted(
+    settings: &Settings,
+    history: &History,
+    keeps: bool,
+    Output { resumable, directory }: &Output,
+) -> Result<ExitCode> {
     let out = settings.config.run.out.display();
     let epochs = history.epochs.len();
     let text = if keeps {
+        resumable.rewrite(settings, directory)?;
         format!("interrupted in epoch {epochs}; go on with: chainrule train --resume {out}\n")
     } else {
         format!("interrupted in epoch {epochs}; nothing of it is kept, as --checkpoint-every is 0\n")
@@ -90,32 +75,59 @@ fn interrupted(settings: &Settings, history: &History, keeps: bool) -> Result<Ex
     Ok(ExitCode::from(interrupt::EXIT_CODE))
 }
 
-fn train(
+/// Trains, from the beginning or from a checkpoint; where there are several ranks, all of them.
+fn fit(
     settings: &Settings,
     parts: &Parts,
+    classifier: &mut Classifier<f32>,
     training: &Training<f32>,
     resume: Option<&Path>,
-) -> Result<(Classifier<f32>, History)> {
-    let mut classifier = builder(&settings.config, parts)?
-        .hidden_layers(settings.hidden_layers())
-        .initializer(settings.initializer())
-        .gradient(settings.config.network.gradient.into())
-        .seed(settings.config.training.seed)
-        .build()?;
+    ranks: &Ranks,
+) -> Result<History> {
     let run = &settings.config.run;
-    if !run.quiet && !run.json {
-        unless_closed(io::stdout().write_all(introduction(settings, parts, &classifier).as_bytes()))?;
-    }
-    let mut watcher = Watcher::new(run.quiet || run.json, settings.config.held_out());
+    let is_quiet = run.quiet || run.json || !ranks.is_first();
+    let introduced = if is_quiet {
+        Ok(())
+    } else {
+        unless_closed(io::stdout().write_all(introduction(settings, parts, classifier).as_bytes()))
+    };
+    ranks.agree(introduced.map_err(Error::from))?;
+    let mut watcher = Watcher::new(is_quiet, settings.config.held_out());
     // Without a validation part the curves show the test part, which then decides nothing.
     let validation = parts.validation.as_ref().or(parts.test.as_ref()).map(samples);
     let rows = samples(&parts.train);
-    let history = match resume {
+    let trained = match resume {
         None => classifier.fit_with(rows, validation, training, &mut watcher),
         Some(checkpoint) => classifier.resume(checkpoint, rows, validation, training, &mut watcher),
     };
-    watcher.finish()?;
-    Ok((classifier, history?))
+    let shown = watcher.finish();
+    let history = trained?;
+    ranks.agree(shown.map(|()| history))
+}
+
+/// Measures what was trained, writes it and says so.
+fn finish(
+    settings: Settings,
+    classifier: Classifier<f32>,
+    history: &History,
+    parts: &Parts,
+    ranks: &Ranks,
+    Output { resumable, directory }: &Output,
+) -> Result<ExitCode> {
+    let curves = charts::curves(&history.epochs, settings.config.held_out())?;
+    let outcome = Outcome::of(settings.config, classifier, parts, true)?.on_ranks(ranks.size());
+    let epoch_seconds = history.epochs.iter().map(|epoch| epoch.seconds).collect();
+    let metrics = outcome.metrics(OwnMetrics { epoch_seconds, history })?;
+    files::write(&outcome, &history.to_csv(), &curves, &metrics, directory)?;
+    resumable.remove();
+    let run = &outcome.config.run;
+    if run.json {
+        print_json(&metrics)?;
+    } else {
+        let closing = if run.quiet { closing_line(&outcome, history) } else { summary(&outcome, history)? };
+        unless_closed(io::stdout().write_all(closing.as_bytes()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn introduction(settings: &Settings, parts: &Parts, classifier: &Classifier<f32>) -> String {

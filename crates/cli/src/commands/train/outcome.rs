@@ -19,8 +19,10 @@ pub(super) struct Outcome {
     temperature: Option<Temperature>,
     /// On the test part, if there is one.
     test: Option<Evaluation>,
-    /// Threads that it ran on.
+    /// Threads that it ran on, each rank.
     threads: usize,
+    /// Processes that it ran on.
+    ranks: usize,
 }
 
 /// `metrics.json`, with what only one kind of classifier has.
@@ -34,6 +36,7 @@ pub(super) struct Metrics<T> {
     parameters_sha256: String,
     settings: Table,
     threads: usize,
+    ranks: usize,
     simd: String,
     blas: Blas,
     version: &'static str,
@@ -50,7 +53,12 @@ impl Outcome {
         let validation = parts.validation.as_ref().filter(|_| config.training.calibrate && is_over);
         let temperature = validation.map(|rows| classifier.calibrate(samples(rows))).transpose()?;
         let test = parts.test.as_ref().map(|rows| classifier.evaluate(samples(rows))).transpose()?;
-        Ok(Outcome { config, classifier, temperature, test, threads: rayon::current_num_threads() })
+        Ok(Outcome { config, classifier, temperature, test, threads: rayon::current_num_threads(), ranks: 1 })
+    }
+
+    /// Of a training by so many processes.
+    pub(super) fn on_ranks(self, ranks: usize) -> Self {
+        Outcome { ranks, ..self }
     }
 
     pub(super) fn metrics<T: Serialize>(&self, own: T) -> Result<Metrics<T>> {
@@ -62,6 +70,7 @@ impl Outcome {
             parameters_sha256: parameters_sha256(&self.classifier),
             settings: config::to_table(&self.config)?,
             threads: self.threads,
+            ranks: self.ranks,
             simd: simd_level().to_string(),
             blas: Blas::here(),
             version: env!("CARGO_PKG_VERSION"),
@@ -85,9 +94,14 @@ impl Outcome {
         })
     }
 
-    /// "1 thread", "2 threads"
+    /// "1 thread", "2 threads", "3 ranks of 2 threads"
     pub(super) fn threads(&self) -> String {
-        if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) }
+        let threads =
+            if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
+        match self.ranks {
+            1 => threads,
+            ranks => format!("{ranks} ranks of {threads}"),
+        }
     }
 }
 

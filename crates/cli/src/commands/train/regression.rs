@@ -6,6 +6,7 @@ use super::{builder, checkpoint, files, load, samples};
 use crate::args::{Config, SolverName};
 use crate::data::Parts;
 use crate::output_directory::OutputDirectory;
+use crate::ranks::Ranks;
 use crate::stdout::{print_json, unless_closed};
 use crate::{charts, interrupt, machine};
 use anyhow::{Result, bail, ensure};
@@ -51,12 +52,12 @@ impl<'a> From<&'a SolverHistory> for OwnMetrics<'a> {
 }
 
 /// Fits, and writes what comes of it, also where that is not the optimum.
-pub(super) fn run(config: Config) -> Result<ExitCode> {
+pub(super) fn run(config: Config, ranks: &Ranks) -> Result<ExitCode> {
     let parts = load(&config)?;
     check_memory(&config, &parts)?;
     let start = start(&config, &parts)?;
     interrupt::listen()?;
-    machine::on_threads(config.run.threads, || {
+    machine::on_threads(ranks.threads(config.run.threads), || {
         let directory = OutputDirectory::prepare("--out", &config.run.out, &files::ALL)?;
         checkpoint::check_free(&directory)?;
         let (classifier, history) = fit(&config, &parts, &start)?;

@@ -102,6 +102,11 @@ impl<'p> Saved<'p> {
         &self.description.identity
     }
 
+    /// SHA-256 of all that the file says, in hexadecimal digits.
+    pub(in crate::training) fn checksum(&self) -> &str {
+        self.file.checksum().unwrap_or_default()
+    }
+
     pub(in crate::training) fn position(&self) -> &Position {
         &self.description.position
     }

@@ -48,21 +48,42 @@ impl Identity {
         self.0.push((name.into(), value));
     }
 
+    /// With one thing more.
+    pub(in crate::training) fn with(mut self, name: &str, value: String) -> Self {
+        self.push(name, value);
+        self
+    }
+
     /// Makes sure that `found` is the same training.
     pub(in crate::training) fn check(&self, path: &Path, found: &Identity) -> Result<(), Error> {
+        let Some((setting, expected, found)) = self.first_difference(found) else { return Ok(()) };
+        Err(Error::OtherTraining { path: path.to_owned(), setting, expected, found })
+    }
+
+    /// What differs first in `found`, by name, what it is here, and what it is there.
+    pub(in crate::training) fn first_difference(&self, found: &Identity) -> Option<(String, String, String)> {
         let value = |all: &Identity, name: &str| {
             let entry = all.0.iter().find(|(other, _)| other == name);
             entry.map_or("nothing".to_owned(), |(_, value)| value.clone())
         };
-        for (name, _) in self.0.iter().chain(&found.0) {
+        self.0.iter().chain(&found.0).find_map(|(name, _)| {
             let (expected, found) = (value(self, name), value(found, name));
-            if expected != found {
-                let (path, setting) = (path.to_owned(), name.clone());
-                let (expected, found) = from_the_difference(&expected, &found);
-                return Err(Error::OtherTraining { path, setting, expected, found });
+            if expected == found {
+                return None;
             }
-        }
-        Ok(())
+            let (expected, found) = from_the_difference(&expected, &found);
+            Some((name.clone(), expected, found))
+        })
+    }
+
+    /// As it is sent.
+    pub(in crate::training) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("pairs of texts")
+    }
+
+    /// What was sent; nothing, if it was sent by a program that is too different.
+    pub(in crate::training) fn of_bytes(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or(Identity(Vec::new()))
     }
 }
 

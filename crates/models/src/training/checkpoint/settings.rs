@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// It is written beside its place, synced and renamed, so that at any moment the file is a whole one: as often as asked, when a
 /// callback ends the training, and at its end. Nothing is written of a training that left the finite numbers, so the last good one
-/// stays.
+/// stays. Where several processes train together, rank 0 writes it, and any number of them goes on from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoints {
     /// The file.

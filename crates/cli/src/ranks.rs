@@ -1,0 +1,123 @@
+//! The processes that `mpirun` started to train together, if it did: this one is one of the ranks, or alone.
+
+use crate::{FAILURE, failure};
+#[cfg(not(feature = "mpi"))]
+use anyhow::ensure;
+use anyhow::{Error, Result};
+#[cfg(not(feature = "mpi"))]
+use chainrule_core::Alone;
+use chainrule_core::Communicator;
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// All of them, from the start of a training to its end.
+pub(crate) struct Ranks {
+    #[cfg(feature = "mpi")]
+    world: Option<chainrule_mpi::World>,
+    communicator: Arc<dyn Communicator>,
+}
+
+impl Ranks {
+    #[cfg(feature = "mpi")]
+    pub(crate) fn start() -> Result<Self> {
+        // A process that nothing launched as one of several need not wait for MPI to start.
+        let world = launched().map(|_| chainrule_mpi::World::start()).transpose()?;
+        let communicator = world.as_ref().map_or_else(alone, chainrule_mpi::World::communicator);
+        Ok(Ranks { world, communicator })
+    }
+
+    /// Alone; started as one of several it would write over the others.
+    #[cfg(not(feature = "mpi"))]
+    pub(crate) fn start() -> Result<Self> {
+        let ranks = launched().map_or(1, |(_, ranks)| ranks);
+        ensure!(
+            ranks <= 1,
+            "mpirun started {ranks} processes, but this program was built without MPI; build it with: cargo install \
+             --path crates/cli --features mpi"
+        );
+        Ok(Ranks { communicator: Arc::new(Alone) })
+    }
+
+    pub(crate) fn communicator(&self) -> Arc<dyn Communicator> {
+        self.communicator.clone()
+    }
+
+    /// How many there are.
+    pub(crate) fn size(&self) -> usize {
+        self.communicator.size()
+    }
+
+    /// Whether this is the one that prints and writes.
+    pub(crate) fn is_first(&self) -> bool {
+        self.communicator.rank() == 0
+    }
+
+    /// Threads that this process should use where `asked` were asked for; 0 stands for all cores.
+    pub(crate) fn threads(&self, asked: usize) -> usize {
+        #[cfg(feature = "mpi")]
+        if let (0, Some(world)) = (asked, &self.world) {
+            return world.threads();
+        }
+        asked
+    }
+
+    /// The result, if no rank has an error: this rank's own, or else that another has one. All come here, whatever their results,
+    /// or they would wait for each other.
+    pub(crate) fn agree<T>(&self, result: Result<T>) -> Result<T> {
+        let words = result.as_ref().err().map(|error| format!("{error:#}"));
+        match self.communicator.first_failure(words.as_deref())? {
+            Some((rank, message)) if result.is_ok() => {
+                Err(Error::new(chainrule_core::Error::OtherRank { rank, message }))
+            }
+            _ => result,
+        }
+    }
+
+    /// The end of what all did, or of what failed on all: rank 0 says why before any of them exits, as mpirun ends all when one does
+    /// so with an error.
+    pub(crate) fn end(self, result: Result<ExitCode>) -> Result<ExitCode> {
+        if self.size() == 1 {
+            return result;
+        }
+        let code = match result {
+            Err(error) if self.is_first() => failure::report(&error),
+            Err(_) => ExitCode::from(FAILURE),
+            Ok(code) => code,
+        };
+        self.communicator.barrier()?;
+        Ok(code)
+    }
+}
+
+/// For a command line that this process cannot read; the others may.
+pub(crate) fn fail(error: Error) -> ExitCode {
+    let ended = Ranks::start().and_then(|ranks| {
+        let failed = ranks.agree(Err(error));
+        ranks.end(failed)
+    });
+    ended.unwrap_or_else(|error| failure::report(&error))
+}
+
+#[cfg(feature = "mpi")]
+fn alone() -> Arc<dyn Communicator> {
+    Arc::new(chainrule_core::Alone)
+}
+
+/// Whether this process is one of several that train.
+pub(crate) fn are_several() -> bool {
+    launched().is_some_and(|(_, ranks)| ranks > 1) && env::args_os().nth(1).is_some_and(|arg| arg == "train")
+}
+
+/// Whether another process says what there is to say of a training that fails.
+pub(crate) fn is_silent() -> bool {
+    are_several() && launched().is_some_and(|(rank, _)| rank > 0)
+}
+
+/// This process's rank and how many there are, as the launchers of Open MPI, MPICH and its kin, and Slurm say in the environment.
+fn launched() -> Option<(usize, usize)> {
+    let number = |names: [&str; 3]| names.iter().find_map(|name| env::var(name).ok()?.parse::<usize>().ok());
+    let rank = number(["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"])?;
+    // Slurm's number of tasks stands in batch scripts, too, and then is not that of this process.
+    Some((rank, number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"]).unwrap_or(1)))
+}

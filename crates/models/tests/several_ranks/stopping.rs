@@ -1,0 +1,88 @@
+//! Whichever rank wants to stop, all stop after the same step, and any number of ranks goes on from there.
+
+use crate::threads::on_ranks;
+use crate::trainings::{Case, Outcome};
+use chainrule_core::{Communicator, Real};
+use chainrule_models::{BatchRecord, Callback, Ending, EpochRecord, Every, Network};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Breaks on one rank, at the event of this number.
+struct BreakOn {
+    at: usize,
+    events: usize,
+}
+
+impl BreakOn {
+    fn event(&mut self) -> ControlFlow<()> {
+        self.events += 1;
+        if self.events == self.at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl<F: Real> Callback<F> for BreakOn {
+    fn epoch_begin(&mut self, _: usize, _: usize) -> ControlFlow<()> {
+        self.event()
+    }
+    fn batch_end(&mut self, _: &BatchRecord) -> ControlFlow<()> {
+        self.event()
+    }
+    fn epoch_end(&mut self, _: &EpochRecord, _: &Network<F>) -> ControlFlow<()> {
+        self.event()
+    }
+}
+
+/// Runs kind 0, in which everything that has a state takes part, with a break on rank `who` at event `at`.
+fn broken(ranks: usize, who: usize, at: usize, path: &Path) -> Vec<Outcome> {
+    on_ranks(ranks, |communicator| {
+        let at = if communicator.rank() == who { at } else { 0 };
+        with(path, communicator).fit(&mut BreakOn { at, events: 0 }).unwrap()
+    })
+}
+
+fn with(path: &Path, communicator: Arc<dyn Communicator>) -> Case<f64> {
+    let mut case = Case::new(0, 3, path, Every::Epochs(1000));
+    case.training.communicator = communicator;
+    case
+}
+
+fn resumed(ranks: usize, path: &Path) -> Outcome {
+    let resume = |communicator| with(path, communicator).resume(path, &mut ()).unwrap();
+    on_ranks(ranks, resume).remove(0)
+}
+
+#[test]
+fn all_stop_with_any_of_them() {
+    // 72 rows in batches of 16: an epoch has 7 events, from its beginning over five steps to its end.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("checkpoint.safetensors");
+    let whole = on_ranks(3, |communicator| with(&path, communicator).fit(&mut ()).unwrap()).remove(0);
+    for at in 1..=21 {
+        for who in [0, 2] {
+            let outcomes = broken(3, who, at, &path);
+            assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]), "event {at} on rank {who}");
+            // The last step's wish and the last epoch's end come together with the end of the training.
+            let ending = outcomes[0].history.ending;
+            assert_eq!(ending, Some(Ending::Callback), "event {at} on rank {who}");
+            let resumed = resumed(3, &path);
+            assert_eq!(resumed, whole, "event {at} on rank {who}");
+        }
+    }
+}
+
+#[test]
+fn as_many_ranks_as_are_there_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("checkpoint.safetensors");
+    let kept = directory.path().join("kept.safetensors");
+    broken(4, 1, 11, &path);
+    std::fs::copy(&path, &kept).unwrap();
+    let of_four = resumed(4, &kept);
+    for ranks in 1..=3 {
+        let of_fewer = resumed(ranks, &kept);
+        let difference = crate::difference::<f64>(&of_fewer.parameters, &of_four.parameters);
+        assert!(difference < 1e-11, "{ranks} ranks: {difference:e}");
+        crate::assert_close(&of_fewer.history, &of_four.history, "resumed");
+    }
+}
