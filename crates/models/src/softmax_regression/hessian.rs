@@ -8,23 +8,31 @@ use ndarray::{Array2, Axis, Slice};
 const PIECES: usize = 8;
 
 impl<F: Real> Objective<'_, F> {
-    /// Σᵢ cᵢ xᵢ xᵢᵀ over some rows, (width, width), in the lower triangle.
-    pub(super) fn gram(
+    /// Σᵢ cᵢ xᵢ xᵢᵀ over some of this rank's rows, (width, width) row by row, in the lower triangle.
+    pub(super) fn own_gram(
         &self,
         indices: &[usize],
         weight: impl Fn(usize) -> F + Sync,
-    ) -> Result<Array2<f64>, Error> {
+    ) -> Result<Vec<f64>, Error> {
         let width = self.width();
-        let sum =
-            self.tiles.sum_chunks(width * width, 0, self.pieces(indices), |(), tile: Tile<F>, gram| {
-                let Tile { indices, mut x, .. } = tile;
-                for (mut x, &row) in x.outer_iter_mut().zip(indices) {
-                    let root = weight(row).sqrt();
-                    x.mapv_inplace(|x| x * root);
-                }
-                add_gram(F::one(), x.view(), view_mut(gram, (width, width)));
-            })?;
-        Ok(Array2::from_shape_vec((width, width), sum).expect("as many numbers as rows times columns"))
+        self.tiles.sum_chunks(width * width, 0, self.pieces(indices), |(), tile: Tile<F>, gram| {
+            let Tile { indices, mut x, .. } = tile;
+            for (mut x, &row) in x.outer_iter_mut().zip(indices) {
+                let root = weight(row).sqrt();
+                x.mapv_inplace(|x| x * root);
+            }
+            add_gram(F::one(), x.view(), view_mut(gram, (width, width)));
+        })
+    }
+
+    /// The sum over the ranks of what each has for a matrix of so many rows and columns.
+    pub(super) fn sum_of_matrices(
+        &self,
+        own: Result<Vec<f64>, Error>,
+        order: usize,
+    ) -> Result<Array2<f64>, Error> {
+        let sum = self.team.sum(own, order * order)?;
+        Ok(Array2::from_shape_vec((order, order), sum).expect("as many numbers as rows times columns"))
     }
 
     /// The Hessian at the point evaluated last, (classes · width, classes · width), in the lower triangle.
@@ -34,7 +42,7 @@ impl<F: Real> Objective<'_, F> {
     pub(super) fn hessian(&self) -> Result<Array2<f64>, Error> {
         let (classes, width, order) = (self.classes, self.width(), self.len());
         let pieces = self.pieces(self.tiles.indices());
-        let sum = self.tiles.sum_chunks(order * order, order, pieces, |(), tile: Tile<F>, hessian| {
+        let own = self.tiles.sum_chunks(order * order, order, pieces, |(), tile: Tile<F>, hessian| {
             let Tile { indices, mut x, scratch, .. } = tile;
             let mut q = view_mut(scratch, (indices.len(), order));
             for ((mut x, mut q), &row) in x.outer_iter_mut().zip(q.outer_iter_mut()).zip(indices) {
@@ -53,9 +61,8 @@ impl<F: Real> Objective<'_, F> {
                 block.slice_axis_inplace(Axis(1), range);
                 matmul(F::one(), q.slice_axis(Axis(1), range).t(), x.view(), F::one(), block);
             }
-        })?;
-        let mut hessian =
-            Array2::from_shape_vec((order, order), sum).expect("as many numbers as rows times columns");
+        });
+        let mut hessian = self.sum_of_matrices(own, order)?;
         for class in 0..classes {
             for column in (0..width).filter(|&column| self.is_penalised(column)) {
                 hessian[[class * width + column, class * width + column]] += self.l2;
@@ -67,13 +74,14 @@ impl<F: Real> Objective<'_, F> {
     /// Of Böhning's bound, the same for each class: ½ Σᵢ wᵢ xᵢ² and λ; 1 where there is nothing.
     pub(super) fn bound_diagonal(&self) -> Result<Vec<f64>, Error> {
         let pieces = self.pieces(self.tiles.indices());
-        let sums = self.tiles.sum_chunks(self.width(), 0, pieces, |(), tile: Tile<F>, sums| {
+        let own = self.tiles.sum_chunks(self.width(), 0, pieces, |(), tile: Tile<F>, sums| {
             let Tile { indices, x, .. } = tile;
             for (x, &row) in x.outer_iter().zip(indices) {
                 let half = F::of(0.5) * self.row_weight(row);
                 sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += half * x * x);
             }
-        })?;
+        });
+        let sums = self.team.sum(own, self.width())?;
         let penalised =
             |(column, sum): (usize, f64)| sum + if self.is_penalised(column) { self.l2 } else { 0.0 };
         let entries = sums.into_iter().enumerate().map(penalised);

@@ -65,7 +65,7 @@ pub(super) fn minimize<F: Real>(
             history.ending = SolverEnding::Converged;
             break;
         }
-        if watch(&record).is_break() {
+        if objective.team.any_stops(watch(&record))? {
             history.ending = SolverEnding::Callback;
             break;
         }

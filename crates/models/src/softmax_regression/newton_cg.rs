@@ -61,12 +61,12 @@ impl NewtonCg {
         let (mut preconditioner, mut made) = match self.preconditioner.take() {
             None => (Preconditioner::bound(objective)?, products),
             Some((mut preconditioner, made)) => {
-                preconditioner.rescale(objective);
+                preconditioner.rescale(objective)?;
                 (preconditioner, made)
             }
         };
         if Preconditioner::can_have_blocks(objective)
-            && (products - made) as f64 > 0.5 * Preconditioner::cost_of_blocks(objective)
+            && (products - made) as f64 > 0.5 * Preconditioner::cost_of_blocks(objective)?
             && let Some(blocks) = Preconditioner::blocks(objective)?
         {
             (preconditioner, made) = (blocks, products);

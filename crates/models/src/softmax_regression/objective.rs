@@ -1,4 +1,5 @@
 use super::tiles::{Tile, Tiles};
+use crate::training::Team;
 use crate::{Samples, SoftmaxCrossEntropy};
 use chainrule_core::{Error, Loss, Real, Targets, WeightedTargets};
 use chainrule_kernels::{matmul, softmax, softmax_backward};
@@ -22,6 +23,8 @@ pub(super) struct Objective<'a, F: Real> {
     row_weights: Option<Vec<F>>,
     /// Products with the Hessian so far.
     products: AtomicUsize,
+    /// The ranks that all rows are shared out to; the samples are this one's.
+    pub(super) team: Team,
 }
 
 /// Value and gradient somewhere.
@@ -39,6 +42,7 @@ impl<'a, F: Real> Objective<'a, F> {
         classes: usize,
         intercept: bool,
         l2: f64,
+        team: Team,
     ) -> Self {
         let Samples { rows, targets } = samples;
         let row_weights: Vec<F> = (0..rows.len())
@@ -55,6 +59,7 @@ impl<'a, F: Real> Objective<'a, F> {
             probabilities: vec![F::zero(); rows.len() * classes],
             row_weights: weighted.then_some(row_weights),
             products: AtomicUsize::new(0),
+            team,
         }
     }
 
@@ -101,7 +106,7 @@ impl<'a, F: Real> Objective<'a, F> {
         let chunks = self.tiles.indices().len().div_ceil(self.tiles.chunk_rows());
         let mut losses = vec![0.0; chunks];
         let contexts = probabilities.chunks_mut(self.tiles.chunk_rows() * classes).zip(&mut losses);
-        let mut gradient = self.tiles.sum(
+        let own = self.tiles.sum(
             w.len(),
             2 * classes + 1,
             contexts,
@@ -120,9 +125,16 @@ impl<'a, F: Real> Objective<'a, F> {
                 **sum += losses.iter().map(|loss| loss.as_f64()).sum::<f64>();
                 matmul(F::one(), dz.t(), x.view(), F::one(), view_mut(gradient, (classes, width)));
             },
-        )?;
+        );
+        // The losses go with the gradient, so that ranks meet once.
+        let own = own.map(|mut gradient| {
+            gradient.push(losses.iter().sum());
+            gradient
+        });
+        let mut gradient = self.team.sum(own, w.len() + 1)?;
+        let loss = gradient.pop().unwrap_or_default();
         self.add_penalty(w, &mut gradient);
-        Ok(Evaluated { value: losses.iter().sum::<f64>() + self.penalty(w), gradient })
+        Ok(Evaluated { value: loss + self.penalty(w), gradient })
     }
 
     /// H v, with the Hessian H = Σᵢ wᵢ (diag(sᵢ) - sᵢ sᵢᵀ) ⊗ xᵢ xᵢᵀ + λ I at the point evaluated last: for each row the softmax's Jacobian
@@ -133,7 +145,7 @@ impl<'a, F: Real> Objective<'a, F> {
         let rounded: Vec<F> = v.iter().map(|&v| F::of(v)).collect();
         let matrix = view(&rounded, (classes, width));
         let contexts = self.probabilities.chunks(self.tiles.chunk_rows() * classes);
-        let mut product = self.tiles.sum(
+        let own = self.tiles.sum(
             v.len(),
             2 * classes,
             contexts,
@@ -152,7 +164,8 @@ impl<'a, F: Real> Objective<'a, F> {
                 }
                 matmul(F::one(), u.t(), x.view(), F::one(), view_mut(product, (classes, width)));
             },
-        )?;
+        );
+        let mut product = self.team.sum(own, v.len())?;
         self.add_penalty(v, &mut product);
         Ok(product)
     }

@@ -27,8 +27,9 @@ impl Preconditioner {
     /// The bound (D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 44, 1992).
     pub(super) fn bound<F: Real>(objective: &Objective<F>) -> Result<Self, Error> {
         if objective.width() <= MOST_COLUMNS {
-            let gram = objective.gram(objective.tiles.indices(), |row| objective.row_weight(row))?;
-            if let Some(factor) = scaled_factor(objective, &gram) {
+            let own = objective.own_gram(objective.tiles.indices(), |row| objective.row_weight(row));
+            let gram = objective.sum_of_matrices(own, objective.width())?;
+            if let Some(factor) = scaled_factor(objective, &gram)? {
                 return Ok(Preconditioner::Bound { gram, factor });
             }
         }
@@ -36,29 +37,36 @@ impl Preconditioner {
     }
 
     /// The bound for the point evaluated last; what is not one stays.
-    pub(super) fn rescale<F: Real>(&mut self, objective: &Objective<F>) {
+    pub(super) fn rescale<F: Real>(&mut self, objective: &Objective<F>) -> Result<(), Error> {
         if let Preconditioner::Bound { gram, factor } = self
-            && let Some(scaled) = scaled_factor(objective, gram)
+            && let Some(scaled) = scaled_factor(objective, gram)?
         {
             *factor = scaled;
         }
+        Ok(())
     }
 
     /// The blocks at the point evaluated last, unless they are too large.
     pub(super) fn blocks<F: Real>(objective: &Objective<F>) -> Result<Option<Self>, Error> {
-        let blocks = (0..objective.classes).into_par_iter().map(|class| {
+        let own = (0..objective.classes).into_par_iter().map(|class| {
             let weight = |row: usize| {
                 let s = objective.probabilities(row)[class];
                 s * (F::one() - s) * objective.row_weight(row)
             };
             let rows: Vec<usize> = rows_that_count(objective, class).collect();
-            let mut gram = objective.gram(&rows, weight)?;
+            objective.own_gram(&rows, weight)
+        });
+        let own: Vec<Result<Vec<f64>, Error>> = own.collect();
+        // In order, as all ranks must meet.
+        let grams = own.into_iter().map(|own| objective.sum_of_matrices(own, objective.width()));
+        let grams = grams.collect::<Result<Vec<_>, Error>>()?;
+        let factors = grams.into_par_iter().map(|mut gram| {
             for column in (0..objective.width()).filter(|&column| objective.is_penalised(column)) {
                 gram[[column, column]] += objective.l2;
             }
-            Ok(factorize(gram))
+            factorize(gram)
         });
-        Ok(blocks.collect::<Result<Option<Vec<_>>, Error>>()?.map(Preconditioner::Blocks))
+        Ok(factors.collect::<Option<Vec<_>>>().map(Preconditioner::Blocks))
     }
 
     /// Whether blocks are small enough to be held.
@@ -67,11 +75,14 @@ impl Preconditioner {
     }
 
     /// Multiplications that blocks take, by the products with the Hessian that take as many.
-    pub(super) fn cost_of_blocks<F: Real>(objective: &Objective<F>) -> f64 {
-        let rows: usize = (0..objective.classes).map(|class| rows_that_count(objective, class).count()).sum();
+    pub(super) fn cost_of_blocks<F: Real>(objective: &Objective<F>) -> Result<f64, Error> {
+        let counting: usize =
+            (0..objective.classes).map(|class| rows_that_count(objective, class).count()).sum();
+        let rows = vec![counting as f64, objective.tiles.indices().len() as f64];
+        let rows = objective.team.sum(Ok(rows), 2)?;
         let width = objective.width() as f64;
-        let blocks = rows as f64 * width * width / 2.0 + objective.classes as f64 * width.powi(3) / 6.0;
-        blocks / (2.0 * objective.tiles.indices().len() as f64 * objective.len() as f64)
+        let blocks = rows[0] * width * width / 2.0 + objective.classes as f64 * width.powi(3) / 6.0;
+        Ok(blocks / (2.0 * rows[1] * objective.len() as f64))
     }
 
     /// z ≈ H⁻¹ r, with nothing in z that all classes share, as there is nothing in r.
@@ -92,19 +103,20 @@ impl Preconditioner {
     }
 }
 
-fn scaled_factor<F: Real>(objective: &Objective<F>, gram: &Array2<f64>) -> Option<Cholesky> {
+fn scaled_factor<F: Real>(objective: &Objective<F>, gram: &Array2<f64>) -> Result<Option<Cholesky>, Error> {
     let (mut traces, mut weights) = (0.0, 0.0);
     for &row in objective.tiles.indices() {
         let squares: f64 = objective.probabilities(row).iter().map(|s| s.as_f64() * s.as_f64()).sum();
         let weight = objective.row_weight(row).as_f64();
         (traces, weights) = (traces + weight * (1.0 - squares), weights + weight);
     }
-    let scale = traces / weights / (objective.classes as f64 - 1.0).max(1.0);
+    let sums = objective.team.sum(Ok(vec![traces, weights]), 2)?;
+    let scale = sums[0] / sums[1] / (objective.classes as f64 - 1.0).max(1.0);
     let mut bound = gram * scale.max(f64::EPSILON);
     for column in (0..objective.width()).filter(|&column| objective.is_penalised(column)) {
         bound[[column, column]] += objective.l2;
     }
-    factorize(bound)
+    Ok(factorize(bound))
 }
 
 fn rows_that_count<F: Real>(objective: &Objective<F>, class: usize) -> impl Iterator<Item = usize> {

@@ -1,9 +1,9 @@
 use super::minimize::minimize;
 use super::objective::{Objective, loss};
 use super::{Iteration, SoftmaxTraining, SolverHistory};
-use crate::training::{check_counts, in_pool};
+use crate::training::{Identity, Team, check_counts, in_pool};
 use crate::{Classifier, LayerSpec, Samples};
-use chainrule_core::{Error, Loss, Real, Rows};
+use chainrule_core::{Error, Loss, Real, Rows, Subset};
 use ndarray::{Array2, Axis, Slice};
 use std::ops::ControlFlow;
 
@@ -49,37 +49,70 @@ impl<F: Real> Classifier<F> {
         training: &SoftmaxTraining,
         watch: &mut (dyn FnMut(&Iteration) -> ControlFlow<()> + Send),
     ) -> Result<SolverHistory, Error> {
+        let team = Team::new(training.communicator.clone());
+        let class_weights = team.agree(self.check_head(samples, training))?;
+        let history = in_pool(training.threads, || {
+            if !team.is_alone() {
+                let words = format!("{}, scaling {:?}", training.in_words(), self.scaling());
+                let identity = team.agree(Identity::of_head(self.network(), samples, words))?;
+                team.start(&identity, self.network_mut())?;
+            }
+            self.fit_head((samples, class_weights.as_deref()), training, team, watch)
+        });
+        let (w, history) = history?;
+        let network = self.network_mut();
+        let (layer, classes) = (network.layers().len() - 2, network.outputs());
+        let range = network.parameter_range(layer);
+        let parameters = input_by_input(&w, classes);
+        for (parameter, w) in network.parameters_mut()[range].iter_mut().zip(parameters) {
+            *parameter = F::of(w);
+        }
+        Ok(history)
+    }
+
+    /// Makes sure that the head can be fitted, and gives the weights of the classes, if they are not 1 each.
+    fn check_head(&self, samples: Samples<F>, training: &SoftmaxTraining) -> Result<Option<Vec<f64>>, Error> {
         training.check()?;
-        let [.., LayerSpec::Dense { bias, .. }, LayerSpec::Softmax { .. }] = self.architecture().layers[..]
-        else {
+        let [.., LayerSpec::Dense { .. }, LayerSpec::Softmax { .. }] = self.architecture().layers[..] else {
             return Err(Error::LastLayers { expected: "a dense layer and softmax" });
         };
         let network = self.network();
-        let (layer, classes) = (network.layers().len() - 2, network.outputs());
-        let class_weights = training.class_weights(samples.targets.targets, classes)?;
+        let class_weights = training.class_weights(samples.targets.targets, network.outputs())?;
         let loss = loss(class_weights.as_deref());
         network.check_inputs(samples.rows)?;
         network.check_targets(samples.rows.len(), &loss, samples.targets)?;
         check_counts("training rows", &loss as &dyn Loss<F>, samples.targets)?;
+        Team::new(training.communicator.clone()).check_rows(samples.rows.len())?;
         samples.rows.check_finite()?;
+        Ok(class_weights)
+    }
 
-        let mut w = class_by_class(&network.parameters()[network.parameter_range(layer)], classes);
-        let history = in_pool(training.threads, || {
-            let scaled = self.scaling().of(samples.rows);
-            let features = if layer > 0 { Some(self.features(layer, &scaled)?) } else { None };
-            let rows: &dyn Rows<F> = features.as_ref().map_or(&scaled, |features| features);
-            rows.check_finite()?;
-            let samples = samples.with_rows(rows);
-            let class_weights = class_weights.as_deref();
-            let mut objective = Objective::new(samples, class_weights, classes, bias, training.l2);
-            minimize(&mut objective, &mut w, training, watch)
-        })?;
-        let range = self.network().parameter_range(layer);
-        let parameters = input_by_input(&w, classes);
-        for (parameter, w) in self.network_mut().parameters_mut()[range].iter_mut().zip(parameters) {
-            *parameter = F::of(w);
-        }
-        Ok(history)
+    /// The optimum of a head that was checked, by this rank's part of the rows, and the way there.
+    fn fit_head(
+        &self,
+        (samples, class_weights): (Samples<F>, Option<&[f64]>),
+        training: &SoftmaxTraining,
+        team: Team,
+        watch: &mut (dyn FnMut(&Iteration) -> ControlFlow<()> + Send),
+    ) -> Result<(Vec<f64>, SolverHistory), Error> {
+        let network = self.network();
+        let (layer, classes) = (network.layers().len() - 2, network.outputs());
+        let range = network.parameter_range(layer);
+        let intercept =
+            range.len() > classes * network.layers().nth(layer).map_or(0, |layer| layer.width().0);
+        let mut w = class_by_class(&network.parameters()[range], classes);
+
+        let share = team.share(samples.rows.len());
+        let indices: Vec<usize> = share.clone().collect();
+        let scaled = self.scaling().of(samples.rows);
+        let own = Subset::new(&scaled, &indices)?;
+        let features = if layer > 0 { Some(self.features(layer, &own)) } else { None };
+        let features = team.agree(features.transpose())?;
+        let rows: &dyn Rows<F> = features.as_ref().map_or(&own, |features| features);
+        let own = Samples::new(rows, samples.targets.rows(share));
+        let mut objective = Objective::new(own, class_weights, classes, intercept, training.l2, team);
+        let history = minimize(&mut objective, &mut w, training, watch)?;
+        Ok((w, history))
     }
 
     /// The outputs of the first `layers` layers, (rows, width).
@@ -90,6 +123,7 @@ impl<F: Real> Classifier<F> {
             let range = Slice::from(first..first + outputs.nrows());
             features.slice_axis_mut(Axis(0), range).assign(&outputs);
         })?;
+        Rows::check_finite(&features)?;
         Ok(features)
     }
 }

@@ -1,8 +1,9 @@
 use crate::ClassWeights;
 use crate::settings::{not_negative, positive};
-use chainrule_core::{Error, Real, Targets};
+use chainrule_core::{Alone, Communicator, Error, Real, Targets};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// How the optimum is found. All end at the same point; they differ in time and memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ impl fmt::Display for Solver {
 /// How [`SoftmaxRegression::fit`](crate::SoftmaxRegression::fit) and [`Classifier::refit_head`](crate::Classifier::refit_head) find the
 /// least of Σᵢ wᵢ ℓᵢ + ½ λ ‖W‖²: the sum (not the mean) of the rows' cross-entropies by their weights, and what the weights' size costs.
 /// Intercepts cost nothing. scikit-learn's C is 1 / λ.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct SoftmaxTraining {
     /// λ, at least 0. With 0 there may be no optimum: where the classes can be told apart without a mistake, weights grow for ever, and
     /// the gradient becomes small all the same.
@@ -51,6 +52,9 @@ pub struct SoftmaxTraining {
     pub class_weights: Option<ClassWeights>,
     /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
+    /// Who fits together, each with its part of the rows; all ranks call the same with the same samples, and come to the same bits. Alone
+    /// unless said.
+    pub communicator: Arc<dyn Communicator>,
 }
 
 impl Default for SoftmaxTraining {
@@ -63,6 +67,7 @@ impl Default for SoftmaxTraining {
             max_iterations: 1000,
             class_weights: None,
             threads: 0,
+            communicator: Arc::new(Alone),
         }
     }
 }
@@ -75,6 +80,14 @@ impl SoftmaxTraining {
             return Err(Error::Setting { name: "max_iterations", expected: "at least 1", value: 0.0 });
         }
         Ok(())
+    }
+
+    /// All that the result depends on, as text.
+    pub(super) fn in_words(&self) -> String {
+        let SoftmaxTraining { l2, solver, tolerance, max_iterations, class_weights, .. } = self;
+        format!(
+            "l2 {l2}, {solver}, tolerance {tolerance}, at most {max_iterations} iterations, class weights {class_weights:?}"
+        )
     }
 
     /// How much each class counts, if not 1 each.

@@ -1,8 +1,10 @@
 use super::objective::Objective;
 use crate::settings::not_negative;
+use crate::training::Team;
 use crate::{Samples, SoftmaxCrossEntropy};
-use chainrule_core::{Error, Loss, Real};
+use chainrule_core::{Alone, Error, Loss, Real};
 use ndarray::{Array2, ArrayView2};
+use std::sync::Arc;
 
 /// What a softmax regression makes least, f(W) = Σᵢ wᵢ ℓᵢ(W) + ½ λ ‖W‖², with its gradient and products with its Hessian: for solvers, and
 /// measures of uncertainty, of your own.
@@ -44,7 +46,7 @@ impl<'a, F: Real> SoftmaxObjective<'a, F> {
         targets.check_weights()?;
         SoftmaxCrossEntropy::new().check(classes, targets.targets)?;
         rows.check_finite()?;
-        Ok(SoftmaxObjective(Objective::new(samples, None, classes, true, l2)))
+        Ok(SoftmaxObjective(Objective::new(samples, None, classes, true, l2, Team::new(Arc::new(Alone)))))
     }
 
     /// f(W), and ∇f(W), (classes, inputs + 1), in one pass over the rows. From then on the Hessian is that at W.

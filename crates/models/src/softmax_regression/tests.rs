@@ -4,9 +4,11 @@ use super::hessian::factorize;
 use super::objective::Objective;
 use super::preconditioner::Preconditioner;
 use crate::Samples;
-use chainrule_core::{Purpose, Random, Targets};
+use crate::training::Team;
+use chainrule_core::{Alone, Purpose, Random, Targets};
 use chainrule_kernels::softmax_jacobian;
 use ndarray::{Array1, Array2, ArrayView2, aview1};
+use std::sync::Arc;
 
 fn draws(seed: u64, rows: usize, columns: usize) -> Array2<f64> {
     let draw = |(i, j)| 2.0 * Random::new(seed, Purpose::Check, i).uniform(j as u64) - 1.0;
@@ -71,7 +73,9 @@ impl Case {
             None => Samples::new(&self.x, targets),
             Some(weights) => Samples::new(&self.x, targets.weighted(weights)),
         };
-        f(&mut Objective::new(samples, self.class_weights.as_deref(), self.classes, self.intercept, self.l2))
+        let team = Team::new(Arc::new(Alone));
+        let weights = self.class_weights.as_deref();
+        f(&mut Objective::new(samples, weights, self.classes, self.intercept, self.l2, team))
     }
 
     fn point(&self, seed: u64) -> Vec<f64> {

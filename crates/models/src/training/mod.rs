@@ -29,6 +29,8 @@ pub use settings::{Samples, Training};
 pub use trainer::Trainer;
 
 pub(crate) use accuracy::Tally;
+pub(crate) use checkpoint::Identity;
 pub(crate) use evaluate::check_counts;
 pub(crate) use session::Job;
 pub(crate) use settings::in_pool;
+pub(crate) use team::Team;

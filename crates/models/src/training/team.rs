@@ -18,7 +18,7 @@ const _: () = assert!(BESIDE == FAILED + 1);
 ///
 /// Ranks meet in one order: no one may leave with an error that the others do not know, or they would wait for it. So what
 /// fails on one rank between two meetings, and that it asks to stop, is told at the next.
-pub(super) struct Team {
+pub(crate) struct Team {
     communicator: Arc<dyn Communicator>,
     /// What failed here since the last meeting.
     failure: Option<Error>,
@@ -29,11 +29,11 @@ pub(super) struct Team {
 }
 
 impl Team {
-    pub(super) fn new(communicator: Arc<dyn Communicator>) -> Self {
+    pub(crate) fn new(communicator: Arc<dyn Communicator>) -> Self {
         Team { communicator, failure: None, asks: false, stops: false }
     }
 
-    pub(super) fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         self.communicator.size() == 1
     }
 
@@ -48,13 +48,13 @@ impl Team {
     }
 
     /// Makes sure that there are rows for all ranks to train on.
-    pub(super) fn check_rows(&self, rows: usize) -> Result<(), Error> {
+    pub(crate) fn check_rows(&self, rows: usize) -> Result<(), Error> {
         let ranks = self.communicator.size();
         if ranks > rows { Err(Error::MoreRanksThanRows { ranks, rows }) } else { Ok(()) }
     }
 
     /// This rank's part of `rows` rows: all parts together are all rows, in order, none more than one row larger than another.
-    pub(super) fn share(&self, rows: usize) -> Range<usize> {
+    pub(crate) fn share(&self, rows: usize) -> Range<usize> {
         let (rank, size) = (self.communicator.rank(), self.communicator.size());
         let start = |rank: usize| rank * (rows / size) + rank.min(rows % size);
         start(rank)..start(rank + 1)
@@ -147,7 +147,7 @@ impl Team {
     }
 
     /// The result, if no rank has an error: this rank's own, or else that another has one.
-    pub(super) fn agree<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn agree<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if self.is_alone() {
             return result;
         }
@@ -158,13 +158,36 @@ impl Team {
         }
     }
 
+    /// xᵢ ← Σ over the ranks of xᵢ, which this one may have failed to come to; then all have an error. One meeting where none failed.
+    pub(crate) fn sum(&self, own: Result<Vec<f64>, Error>, len: usize) -> Result<Vec<f64>, Error> {
+        if self.is_alone() {
+            return own;
+        }
+        let mut numbers = own.as_ref().map_or_else(|_| vec![0.0; len], Vec::clone);
+        numbers.push(f64::from(own.is_err()));
+        self.communicator.sum(Numbers::Double(&mut numbers))?;
+        if numbers.pop() > Some(0.0) {
+            self.agree(own)?;
+        }
+        Ok(numbers)
+    }
+
+    /// Whether this rank or any other wants to stop.
+    pub(crate) fn any_stops(&self, own: ControlFlow<()>) -> Result<bool, Error> {
+        if self.is_alone() {
+            Ok(own.is_break())
+        } else {
+            Ok(self.communicator.first(own.is_break())?.is_some())
+        }
+    }
+
     fn agree_on_failure(&mut self) -> Result<(), Error> {
         let failure = self.failure.take().map_or(Ok(()), Err);
         self.agree(failure)
     }
 
     /// Makes sure that all ranks do the same, and that their parameters start as rank 0's.
-    pub(super) fn start<F: Real>(&self, own: &Identity, network: &mut Network<F>) -> Result<(), Error> {
+    pub(crate) fn start<F: Real>(&self, own: &Identity, network: &mut Network<F>) -> Result<(), Error> {
         let of_first = self.communicator.broadcast_bytes(0, &own.to_bytes())?;
         let difference = Identity::of_bytes(&of_first).first_difference(own);
         self.agree(difference.map_or(Ok(()), |(setting, expected, found)| {

@@ -75,9 +75,9 @@ fn more_ranks_than_rows() {
 }
 
 /// Rows of which one can be gathered only so often.
-struct Torn {
-    rows: Array2<f32>,
-    left: AtomicUsize,
+pub(crate) struct Torn {
+    pub(crate) rows: Array2<f32>,
+    pub(crate) left: AtomicUsize,
 }
 
 impl Rows<f32> for Torn {

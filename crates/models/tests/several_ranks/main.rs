@@ -6,6 +6,7 @@
 mod trainings;
 
 mod failures;
+mod softmax_regression;
 mod stopping;
 mod threads;
 

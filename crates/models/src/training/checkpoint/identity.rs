@@ -1,6 +1,6 @@
 use super::fingerprint::fingerprint;
 use crate::Network;
-use crate::training::Job;
+use crate::training::{Job, Samples};
 use chainrule_core::{Error, Real};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// What a training is of: all that its result depends on, by name, as text. Not part of it: the number of epochs, which may be
 /// raised, the number of threads, and where and how often checkpoints are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::training) struct Identity(Vec<(String, String)>);
+pub(crate) struct Identity(Vec<(String, String)>);
 
 impl Identity {
     /// That of a job for `network`.
@@ -41,6 +41,23 @@ impl Identity {
             all.push(format!("{name} rows"), samples.rows.len().to_string());
             all.push(format!("SHA-256 of the {name} data"), fingerprint(samples)?);
         }
+        Ok(all)
+    }
+
+    /// That of a fit of a network's last dense layer, with all that `training` says of it.
+    pub(crate) fn of_head<F: Real>(
+        network: &Network<F>,
+        samples: Samples<F>,
+        training: String,
+    ) -> Result<Self, Error> {
+        let mut all = Identity(Vec::new());
+        all.push("number type", F::NAME.to_owned());
+        for (position, layer) in network.layers().enumerate() {
+            all.push(format!("layer {position}"), text(layer));
+        }
+        all.push("training", training);
+        all.push("training rows", samples.rows.len().to_string());
+        all.push("SHA-256 of the training data", fingerprint(samples)?);
         Ok(all)
     }
 

@@ -7,7 +7,7 @@ mod position;
 mod settings;
 
 pub(super) use file::Saved;
-pub(super) use identity::Identity;
+pub(crate) use identity::Identity;
 pub(super) use position::Position;
 pub use settings::{Checkpoints, Every};
 
