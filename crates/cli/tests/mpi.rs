@@ -182,6 +182,7 @@ fn ranks_of_other_minds() {
         (format!("-n 1 {train} : -n 1 {train} --epochs 3"), "epochs: expected 2, as on rank 0, found 3"),
         (format!("-n 1 {train} --data a.csv : -n 1 {train} --data none.csv"), "rank 1: none.csv"),
         (format!("-n 4 {train} --data few.csv --test-fraction 0.5"), "4 ranks for 2 rows"),
+        (format!("-n 1 {train} : -n 1 chainrule train --classifier softmax-regression"), "leave mpirun out"),
         ("-n 3 chainrule train --data none.csv".to_owned(), "none.csv"),
         ("-n 3 chainrule train --epochs 0".to_owned(), "--epochs"),
         ("-n 3 chainrule train --hidden 4 --optimizer sgd --learning-rate 1e38".to_owned(), "epoch 1"),

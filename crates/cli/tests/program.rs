@@ -427,7 +427,8 @@ fn a_full_disk_behind_standard_output_is_told() {
     place.write("rows.csv", vec!["1"; 64].join(","));
     let before = place.names(".");
     let predict = format!("predict --model {MODEL} --input rows.csv");
-    for arguments in ["train --epochs 1 --out m", "doctor", "gradients", &predict] {
+    let regression = "train --classifier softmax-regression --out m";
+    for arguments in ["train --epochs 1 --out m", regression, "doctor", "gradients", &predict] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
         command.current_dir(place.0.path()).args(arguments.split_whitespace()).stdout(full);

@@ -1,18 +1,21 @@
 //! The command line.
 
+mod classifier;
 mod data;
 mod model;
+mod network;
+mod regression;
 mod train;
 mod values;
 
+pub(crate) use classifier::ClassifierName;
 pub(crate) use data::{ArrayArgs, DataArgs, HeaderName, MissingName, UnseenName};
 pub(crate) use model::{
     EvaluateArgs, ExportArgs, FormatName, InspectArgs, PredictArgs, ReportArgs, RowsArgs,
 };
-pub(crate) use train::{
-    ActivationName, ClassWeightsName, Config, InitializerName, MonitorName, PreprocessName, ScheduleName,
-    TrainArgs,
-};
+pub(crate) use network::{ActivationName, InitializerName, PreprocessName};
+pub(crate) use regression::SolverName;
+pub(crate) use train::{Config, MonitorName, ScheduleName, TrainArgs};
 pub(crate) use values::{ColumnName, DataSource, DelimiterName, Hidden};
 
 use chainrule_models::GradientPath;

@@ -1,7 +1,11 @@
+use super::OptimizerName;
+use super::classifier::ClassifierName;
 use super::data::{DataArgs, is_false};
-use super::values::{Hidden, at_least_one, not_negative, positive, share, threads};
-use super::{Gradient, OptimizerName};
-use clap::{Args, ValueEnum};
+use super::network::NetworkArgs;
+use super::regression::RegressionArgs;
+use super::values::{at_least_one, not_negative, positive, share, threads};
+use chainrule_models::ClassWeights;
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -15,6 +19,8 @@ const MOST_SEED: u64 = i64::MAX as u64;
   chainrule train --data fashion-mnist --hidden 256,128 --epochs 20
   chainrule train --config chainrule-out/config.toml --seed 1 --out other
   chainrule train --resume chainrule-out
+  chainrule train --classifier softmax-regression --data flowers.csv --target species --l2 0.1
+  chainrule train --classifier softmax-regression --warm-start chainrule-out/model.safetensors --out again
 
 Writes into the output directory:
   model.safetensors  the classifier, for evaluate, predict, report and export
@@ -25,8 +31,13 @@ Writes into the output directory:
   metrics.json       results, settings and machine
 While it trains, and when it was interrupted, checkpoint.safetensors and checkpoint.toml hold all that `--resume` needs.
 
-The result depends on the data and the settings, not on the number of threads. Ctrl-C ends the step, saves a
-checkpoint, and says how to go on (exit code 130); a second one ends at once.")]
+With --classifier softmax-regression it finds the optimum of a classifier without hidden layers, by second-order methods
+in place of epochs. It says how near it came: history.csv and curves.svg show objective and gradient of each iteration,
+and where the gradient is not as small as --tolerance asks, a warning says why. There are no checkpoints: Ctrl-C ends the
+iteration, writes the model so far (exit code 130), and says how to go on, by --warm-start.
+
+The result depends on the data and the settings, not on the number of threads. Ctrl-C ends a network's
+step, saves a checkpoint, and says how to go on (exit code 130); a second one ends at once.")]
 pub(crate) struct TrainArgs {
     /// A TOML file of settings, as config.toml; options on the command line go before it
     #[arg(long, value_name = "FILE")]
@@ -52,7 +63,19 @@ pub(crate) struct Config {
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
     #[command(flatten)]
+    #[serde(rename = "softmax-regression")]
+    pub(crate) regression: RegressionArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+impl Default for Config {
+    /// As a command line without options says it.
+    fn default() -> Self {
+        let matches = Config::augment_args(Command::new("train")).try_get_matches_from(["train"]);
+        let config = matches.and_then(|matches| Config::from_arg_matches(&matches));
+        config.expect("every option may be left out")
+    }
 }
 
 impl Config {
@@ -61,10 +84,14 @@ impl Config {
     /// # Errors
     /// Names the first setting that is out of range, and says what it may be.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let Config { data, network, training, run } = self;
+        let Config { data, network, training, regression, run } = self;
         let widths = network.hidden.iter().flat_map(|hidden| &hidden.0);
-        let least_one =
-            [("epochs", training.epochs), ("batch", training.batch), ("patience", training.patience)];
+        let least_one = [
+            ("epochs", training.epochs),
+            ("batch", training.batch),
+            ("patience", training.patience),
+            ("max-iterations", Some(regression.max_iterations)),
+        ];
         let least_one = least_one.into_iter().chain(widths.map(|&width| ("hidden", Some(width))));
         for (name, value) in least_one {
             value
@@ -77,9 +104,16 @@ impl Config {
             ("dropout", Some(network.dropout)),
             ("label-smoothing", Some(training.label_smoothing)),
         ];
-        let above_zero = [("learning-rate", training.learning_rate), ("clip-norm", training.clip_norm)];
-        let not_below =
-            [("weight-decay", Some(training.weight_decay)), ("checkpoint-every", Some(run.checkpoint_every))];
+        let above_zero = [
+            ("learning-rate", training.learning_rate),
+            ("clip-norm", training.clip_norm),
+            ("tolerance", Some(regression.tolerance)),
+        ];
+        let not_below = [
+            ("weight-decay", Some(training.weight_decay)),
+            ("l2", Some(regression.l2)),
+            ("checkpoint-every", Some(run.checkpoint_every)),
+        ];
         type Settings<'a> = &'a [(&'a str, Option<f64>)];
         type Parser = fn(&str) -> Result<f64, String>;
         let tables: [(Settings, Parser); 3] =
@@ -105,82 +139,15 @@ fn named(name: &str, error: &str) -> String {
     format!("{name}: {error}")
 }
 
-/// What is trained.
-#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[command(next_help_heading = "Network")]
-pub(crate) struct NetworkArgs {
-    /// Widths of the hidden layers, as 128,64; or none
-    /// [default: 256,128 for digits, 128,128 otherwise]
-    #[arg(long, value_name = "WIDTHS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hidden: Option<Hidden>,
-
-    /// What follows each hidden layer
-    #[arg(long, value_enum, value_name = "NAME", default_value = "relu")]
-    pub(crate) activation: ActivationName,
-
-    /// How weights begin
-    #[arg(long, value_enum, value_name = "NAME", default_value = "he")]
-    pub(crate) initializer: InitializerName,
-
-    /// Share of each hidden layer's outputs that a step leaves out
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0, allow_negative_numbers = true)]
-    pub(crate) dropout: f64,
-
-    /// What happens to the inputs before the network sees them, fitted to the training rows and kept in the model
-    #[arg(long, value_enum, value_name = "NAME", default_value = "auto")]
-    pub(crate) preprocess: PreprocessName,
-
-    /// How the gradient gets back through the softmax: the same gradient, at four costs
-    #[arg(long, value_enum, value_name = "PATH", default_value = "fused")]
-    pub(crate) gradient: Gradient,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ActivationName {
-    /// max(0, x)
-    Relu,
-    /// x Φ(x)
-    Gelu,
-    /// x σ(x)
-    Silu,
-    /// tanh x
-    Tanh,
-    /// σ(x)
-    Sigmoid,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum InitializerName {
-    /// He's, normal: for relu and the like
-    He,
-    /// Glorot's, normal: for tanh and sigmoid
-    Glorot,
-    /// Glorot's, uniform: as scikit-learn's
-    GlorotUniform,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum PreprocessName {
-    /// What suits the data: pixels to 0…1, the columns of a file standardised
-    Auto,
-    /// Each column to mean 0 and deviation 1
-    Standard,
-    /// Each column to 0…1
-    MinMax,
-    /// Nothing
-    None,
-}
-
 /// How it is trained.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(next_help_heading = "Training")]
 pub(crate) struct TrainingArgs {
+    /// What is trained; each has options that mean nothing for the other
+    #[arg(long, value_enum, value_name = "KIND", default_value = "network")]
+    pub(crate) classifier: ClassifierName,
+
     /// How often every row is seen, at most [default: 30 for digits, 10 for fashion-mnist, 300 for spiral, 100 otherwise]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,7 +202,7 @@ pub(crate) struct TrainingArgs {
     #[serde(skip_serializing_if = "is_false", default)]
     pub(crate) calibrate: bool,
 
-    /// Seed of the first parameters, the order of the rows, the split, dropout, and the spiral's points
+    /// Seed of a network's first parameters, the order of the rows, the split, dropout, and the spiral's points
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED), default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
@@ -258,6 +225,15 @@ pub(crate) enum ClassWeightsName {
     Equal,
     /// By how rare their class is, so that all classes count the same
     Balanced,
+}
+
+impl From<ClassWeightsName> for Option<ClassWeights> {
+    fn from(weights: ClassWeightsName) -> Self {
+        match weights {
+            ClassWeightsName::Equal => None,
+            ClassWeightsName::Balanced => Some(ClassWeights::Balanced),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

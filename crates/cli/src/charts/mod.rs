@@ -2,10 +2,12 @@
 
 mod curves;
 mod gradients;
+mod iterations;
 mod reliability;
 
 pub(crate) use curves::curves;
 pub(crate) use gradients::gradients;
+pub(crate) use iterations::iterations;
 pub(crate) use reliability::reliability;
 
 use anyhow::{Result, anyhow};

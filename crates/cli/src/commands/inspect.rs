@@ -15,7 +15,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     let model = Model::load(&args.model)?;
     let classifier = &model.classifier;
     if args.json {
-        return print_json(&describe(&model));
+        return print_json(&describe(&model)?);
     }
     let mut out = buffered();
     writeln!(out, "{}\n\n{}", args.model.display(), classifier.summary())?;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn describe(model: &Model) -> Value {
+fn describe(model: &Model) -> Result<Value> {
     let classifier = &model.classifier;
     let network = classifier.network();
     let layers: Vec<Value> = network
@@ -74,7 +74,7 @@ fn describe(model: &Model) -> Value {
             })
         })
         .collect();
-    json!({
+    Ok(json!({
         "inputs": network.inputs(),
         "outputs": network.outputs(),
         "parameters": network.parameters().len(),
@@ -83,8 +83,8 @@ fn describe(model: &Model) -> Value {
         "input_names": model.encoder.as_ref().map(Encoder::input_names),
         "scaling": describe_scaling(classifier.scaling()),
         "encoder": model.encoder,
-        "settings": model.config,
-    })
+        "settings": model.config.as_ref().map(config::to_table).transpose()?,
+    }))
 }
 
 /// One shift and factor for all columns, or a list of one for each.

@@ -1,20 +1,21 @@
 //! `chainrule report`
 
-use crate::args::{Config, ReportArgs};
+use crate::args::{ClassifierName, Config, ReportArgs};
 use crate::data::LabelledRows;
 use crate::model::Model;
 use crate::output_directory::OutputDirectory;
-use crate::page::{Mistake, Page, Shown};
+use crate::page::{Mistake, Page, Shown, Training};
 use crate::stdout::{print_json, some_of};
 use crate::{config, machine};
 use anyhow::{Context, Result};
 use chainrule_core::Rows;
 use chainrule_data::DataSet;
 use chainrule_kernels::argmax;
-use chainrule_models::History;
 use chainrule_models::metrics::{ClassificationReport, Predictions};
+use chainrule_models::{History, SolverHistory};
 use ndarray::Array2;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,8 +28,8 @@ const INPUTS: usize = 8;
 const METRICS: &str = "metrics.json";
 
 #[derive(Deserialize)]
-struct Metrics {
-    history: History,
+struct Metrics<H> {
+    history: H,
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
@@ -42,13 +43,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
     let predictions = Predictions::new(rows.set.labels(), probabilities.view(), None)?;
     let report = ClassificationReport::new(&predictions, model.classifier.class_names())?;
-    let history = history(&beside(METRICS))?;
+    let metrics = beside(METRICS);
     let page = Page {
         model: model.path.display().to_string(),
         rows: rows.title.clone(),
         report: &report,
-        held_out: model.config.as_ref().map_or("validation", Config::held_out),
-        history: history.as_ref(),
+        training: metrics.exists().then(|| training(&metrics, model.config.as_ref())).transpose()?,
         mistakes: &mistakes(&model, &rows, &probabilities)?,
         summary: summary(&model, &rows.set),
         layers: model.classifier.summary(),
@@ -61,15 +61,23 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     Ok(writeln!(io::stdout(), "{report}\n{}: open it in a browser", out.display())?)
 }
 
-/// The history in a file of metrics; none if there is no such file.
-fn history(metrics: &Path) -> Result<Option<History>> {
-    let named = || metrics.display().to_string();
-    if !metrics.exists() {
-        return Ok(None);
+/// How the training went that a file of metrics tells of.
+fn training(metrics: &Path, config: Option<&Config>) -> Result<Training> {
+    match config.map(|config| config.training.classifier) {
+        Some(ClassifierName::SoftmaxRegression) => {
+            Training::by_iterations(&history::<SolverHistory>(metrics)?)
+        }
+        _ => {
+            Training::by_epochs(&history::<History>(metrics)?, config.map_or("validation", Config::held_out))
+        }
     }
-    let metrics: Metrics =
-        serde_json::from_str(&fs::read_to_string(metrics).with_context(named)?).with_context(named)?;
-    Ok(Some(metrics.history))
+}
+
+fn history<H: DeserializeOwned>(metrics: &Path) -> Result<H> {
+    let named = || metrics.display().to_string();
+    let text = fs::read_to_string(metrics).with_context(named)?;
+    let metrics: Metrics<H> = serde_json::from_str(&text).with_context(named)?;
+    Ok(metrics.history)
 }
 
 /// The mistakes of which the model was surest.

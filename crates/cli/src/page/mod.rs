@@ -4,12 +4,13 @@ mod confusion;
 mod mistakes;
 mod picture;
 mod scores;
+mod training;
 
 pub(crate) use mistakes::{Mistake, Shown};
+pub(crate) use training::Training;
 
 use crate::charts;
 use anyhow::Result;
-use chainrule_models::History;
 use chainrule_models::metrics::ClassificationReport;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -22,10 +23,8 @@ pub(crate) struct Page<'a> {
     /// The rows that it was measured on.
     pub(crate) rows: String,
     pub(crate) report: &'a ClassificationReport,
-    /// What the part is called that was evaluated after each epoch.
-    pub(crate) held_out: &'static str,
-    /// Of the training, if it is known.
-    pub(crate) history: Option<&'a History>,
+    /// How the training went, if it is known.
+    pub(crate) training: Option<Training>,
     /// The most confident ones first.
     pub(crate) mistakes: &'a [Mistake],
     /// (name, value) of the model and the data.
@@ -39,8 +38,6 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// The text of the HTML file.
     pub(crate) fn render(&self) -> Result<String> {
-        let curves =
-            self.history.map(|history| charts::curves(&history.epochs, self.held_out)).transpose()?;
         let reliability = charts::reliability(&self.report.reliability)?;
         let title = format!("chainrule: {}", self.rows);
         let page = html! {
@@ -62,10 +59,10 @@ impl Page<'_> {
                     }
                     main {
                         (section("curves", "Training", html! {
-                            @match curves {
-                                Some(curves) => {
+                            @match &self.training {
+                                Some(Training { curves, ending }) => {
                                     figure { (PreEscaped(curves)) }
-                                    @if let Some(history) = self.history { p { (ending(history)) } }
+                                    p { (ending) }
                                 }
                                 None => p { "There is no metrics.json beside the model, so the curves are not known." }
                             }
@@ -98,15 +95,4 @@ impl Page<'_> {
 
 fn section(id: &str, title: &str, content: Markup) -> Markup {
     html! { section id=(id) { h2 { (title) } (content) } }
-}
-
-fn ending(history: &History) -> String {
-    let epochs = history.epochs.len();
-    let ending = history.ending.map_or_else(String::new, |ending| format!(": {ending}"));
-    match history.best() {
-        Some(best) => {
-            format!("{epochs} epochs{ending}; the parameters are those after epoch {}.", best.epoch)
-        }
-        None => format!("{epochs} epochs{ending}."),
-    }
 }

@@ -16,6 +16,7 @@ mod preconditioner;
 mod refit_head;
 mod settings;
 mod softmax_objective;
+mod start_from;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -23,15 +23,8 @@ impl Resumable {
     /// Writes what the checkpoint alone does not say; of what is resumed it is there already.
     pub(super) fn begin(settings: &Settings, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
         let (checkpoint, path) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
-        if path.exists() {
-            lock(&path)?;
-        }
         if !resumes {
-            ensure!(
-                !checkpoint.exists(),
-                "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
-                checkpoint.display()
-            );
+            check_free(directory)?;
             directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())?;
         }
         Ok(Resumable { checkpoint, _lock: lock(&path)?, settings: path })
@@ -60,6 +53,20 @@ impl Resumable {
         let _ = fs::remove_file(&self.checkpoint);
         let _ = fs::remove_file(&self.settings);
     }
+}
+
+/// Makes sure that no training is under way in a directory, or was interrupted there.
+pub(super) fn check_free(directory: &OutputDirectory) -> Result<()> {
+    let (checkpoint, settings) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
+    if settings.exists() {
+        lock(&settings)?;
+    }
+    ensure!(
+        !checkpoint.exists(),
+        "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
+        checkpoint.display()
+    );
+    Ok(())
 }
 
 /// The file, locked against other processes.

@@ -1,19 +1,18 @@
 use super::checkpoint::{CHECKPOINT, Resumable};
 use super::settings::Settings;
-use super::{build, files, resumed_config};
-use crate::args::TrainArgs;
+use super::{builder, files, load};
+use crate::args::Config;
 use crate::data::Parts;
+use crate::interrupt;
 use crate::output_directory::OutputDirectory;
 use crate::ranks::Ranks;
-use crate::{config, interrupt};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use chainrule_kernels::pool;
 use chainrule_models::{Classifier, Training};
-use clap::ArgMatches;
 use rayon::ThreadPool;
 use std::path::PathBuf;
 
-/// All that a training needs: whatever can be wrong before it begins is found while this is made.
+/// All that a network's training needs: whatever can be wrong before it begins is found while this is made.
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     pub(super) parts: Parts,
@@ -33,32 +32,15 @@ pub(super) struct Output {
 }
 
 impl Prepared {
-    pub(super) fn new(args: &TrainArgs, matches: &ArgMatches, ranks: &Ranks) -> Result<Self> {
-        let mut config = match (&args.config, &args.resume) {
-            (Some(file), _) => config::read(file, &args.settings, matches)?,
-            (None, Some(directory)) => resumed_config(directory, args, matches)?,
-            (None, None) => args.settings.clone(),
-        };
-        if let Some(directory) = &args.resume {
-            config.run.out.clone_from(directory);
-        }
+    pub(super) fn new(config: Config, resumes: bool, ranks: &Ranks) -> Result<Self> {
         let settings = Settings::new(config)?;
-        let training = &settings.config.training;
-        for (option, is_given) in
-            [("--patience", training.patience.is_some()), ("--calibrate", training.calibrate)]
-        {
-            ensure!(
-                !is_given || settings.validation_fraction > 0.0,
-                "{option}: it needs a validation part; raise --validation-fraction"
-            );
-        }
-        let parts = settings.config.data.load(settings.validation_fraction, settings.config.training.seed)?;
+        let parts = load(&settings.config)?;
         settings.check_memory(&parts)?;
         interrupt::listen()?;
         let pool = pool(ranks.threads(settings.config.run.threads))?;
         let output = if ranks.is_first() {
             let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
-            let resumable = Resumable::begin(&settings, &directory, args.resume.is_some())?;
+            let resumable = Resumable::begin(&settings, &directory, resumes)?;
             Some(Output { resumable, directory })
         } else {
             None
@@ -66,10 +48,16 @@ impl Prepared {
         let every = settings.config.run.checkpoint_every;
         let checkpoints = output.as_ref().and_then(|output| output.resumable.checkpoints(every));
         let communicator = ranks.communicator();
+        let classifier = builder(&settings.config, &parts)?
+            .hidden_layers(settings.hidden_layers())
+            .initializer(settings.initializer())
+            .gradient(settings.config.network.gradient.into())
+            .seed(settings.config.training.seed)
+            .build()?;
         Ok(Prepared {
             training: Training { checkpoints, communicator, ..settings.training(&parts) },
-            classifier: build(&settings, &parts)?,
-            resume: args.resume.as_ref().map(|directory| directory.join(CHECKPOINT)),
+            classifier,
+            resume: resumes.then(|| settings.config.run.out.join(CHECKPOINT)),
             settings,
             parts,
             output,

@@ -1,28 +1,23 @@
 use crate::args::{
-    ActivationName, ClassWeightsName, Config, DataSource, Hidden, InitializerName, MonitorName,
-    OptimizerName, PreprocessName, ScheduleName,
+    ActivationName, Config, DataSource, Hidden, InitializerName, MonitorName, OptimizerName, ScheduleName,
 };
 use crate::data::Parts;
 use crate::machine;
 use anyhow::{Result, ensure};
-use chainrule_core::{Optimizer, Preprocessor, Scaling};
+use chainrule_core::Optimizer;
 use chainrule_models::{
-    Adam, CategoricalCrossEntropy, ClassWeights, Clipping, EarlyStopping, Initializer, LayerSpec, Monitor,
-    Schedule, Sgd, Training,
+    Adam, CategoricalCrossEntropy, Clipping, EarlyStopping, Initializer, LayerSpec, Monitor, Schedule, Sgd,
+    Training,
 };
 use std::sync::Arc;
 
-/// Share of the rows that tells when to stop, where stopping was asked for.
-const VALIDATION_FRACTION: f64 = 0.1;
-
-/// What decides a training: the configuration, with every default filled in.
+/// What decides a network's training: the configuration, with every default filled in.
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) hidden: Vec<usize>,
     pub(super) epochs: usize,
     pub(super) batch: usize,
     pub(super) learning_rate: f64,
-    pub(super) validation_fraction: f64,
 }
 
 impl Settings {
@@ -43,14 +38,11 @@ impl Settings {
             "--weight-decay {}: sgd has none; choose --optimizer adam",
             training.weight_decay
         );
-        let validation =
-            if training.patience.is_some() || training.calibrate { VALIDATION_FRACTION } else { 0.0 };
         Ok(Settings {
             hidden: config.network.hidden.get_or_insert(Hidden(hidden.to_vec())).0.clone(),
             epochs: *training.epochs.get_or_insert(epochs),
             batch: *training.batch.get_or_insert(batch),
             learning_rate: *training.learning_rate.get_or_insert(learning_rate),
-            validation_fraction: *config.data.validation_fraction.get_or_insert(validation),
             config,
         })
     }
@@ -85,19 +77,6 @@ impl Settings {
         }
     }
 
-    /// What happens to the inputs, fitted to the training rows.
-    pub(super) fn scaling(&self, parts: &Parts) -> Result<Scaling> {
-        let preprocessor = match (self.config.network.preprocess, &self.config.data.data) {
-            (PreprocessName::Auto, DataSource::File(_)) | (PreprocessName::Standard, _) => {
-                Preprocessor::Standard
-            }
-            (PreprocessName::Auto, _) => return Ok(parts.train.scaling().clone()),
-            (PreprocessName::MinMax, _) => Preprocessor::MinMax,
-            (PreprocessName::None, _) => Preprocessor::None,
-        };
-        Ok(preprocessor.fit::<f32>(&parts.train)?)
-    }
-
     /// As [`Classifier::fit`](chainrule_models::Classifier::fit) takes them, for the current thread pool.
     pub(super) fn training(&self, parts: &Parts) -> Training<f32> {
         let training = &self.config.training;
@@ -127,10 +106,7 @@ impl Settings {
                 }
             },
             clipping: training.clip_norm.map(Clipping::Norm),
-            class_weights: match training.class_weights {
-                ClassWeightsName::Equal => None,
-                ClassWeightsName::Balanced => Some(ClassWeights::Balanced),
-            },
+            class_weights: training.class_weights.into(),
             early_stopping: training.patience.map(|patience| EarlyStopping {
                 monitor: match training.monitor {
                     MonitorName::Loss => Monitor::ValidationLoss,
