@@ -15,7 +15,7 @@ use measure::Measured;
 use model::{Compute, Network, Sum};
 
 /// Widths of the two hidden layers; 784 inputs, 10 classes.
-const WIDTHS: [usize; 4] = [128, 512, 1024, 2048];
+const WIDTHS: [usize; 3] = [128, 512, 1024];
 
 /// Rows of a rank's share of a batch.
 const SHARES: [usize; 4] = [8, 32, 128, 512];
