@@ -30,13 +30,14 @@ TITLES = {
     "gaussian": "normal inputs, (100,000, 32), 10 classes",
     "fashion": "Fashion-MNIST / 255, (60,000, 784), 10 classes",
 }
-# Program, solver, tolerance (each by its own measure), and whether it runs once: it takes minutes there.
+# Program, solver, and tolerance, each by its own measure: such that chainrule's newton-cg ends at the objective of scikit-learn's
+# fastest solver or below.
 PROGRAMS = {
-    "digits": [("chainrule", "newton-cg", 1e-6), ("chainrule", "lbfgs", 1e-7), ("scikit-learn", "newton-cg", 1e-6),
+    "digits": [("chainrule", "newton-cg", 2e-6), ("chainrule", "lbfgs", 1e-7), ("scikit-learn", "newton-cg", 1e-6),
                ("scikit-learn", "newton-cholesky", 1e-6), ("scikit-learn", "lbfgs", 1e-6), ("linfa", "lbfgs", 1e-6)],
     "gaussian": [("chainrule", "newton-cg", 1e-6), ("chainrule", "lbfgs", 1e-7), ("scikit-learn", "newton-cg", 1e-6),
                  ("scikit-learn", "newton-cholesky", 1e-6), ("scikit-learn", "lbfgs", 1e-6), ("linfa", "lbfgs", 1e-4)],
-    "fashion": [("chainrule", "newton-cg", 1e-6), ("scikit-learn", "newton-cg", 1e-6)],
+    "fashion": [("chainrule", "newton-cg", 5e-6), ("scikit-learn", "newton-cg", 1e-6)],
 }
 
 
@@ -132,7 +133,7 @@ def main():
         return fit_sklearn(Path(directory), solver, float(tolerance))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", choices=DATA, default=DATA)
-    parser.add_argument("--rounds", type=int, default=5, help="of fashion one, as scikit-learn takes minutes")
+    parser.add_argument("--rounds", type=int, default=5, help="of fashion two at most, as scikit-learn takes minutes")
     parser.add_argument("--data-dir", type=Path, default=compare.DATA_DIR)
     parser.add_argument("--out", type=Path, default=compare.ROOT / "docs")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -159,7 +160,7 @@ def main():
             directory.mkdir()
             make(name, directory, args.data_dir)
             results = {(program, solver): [] for program, solver, _ in PROGRAMS[name]}
-            for number in range(args.rounds if name != "fashion" else 1):
+            for number in range(args.rounds if name != "fashion" else min(2, args.rounds)):
                 for program, solver, tolerance in PROGRAMS[name]:
                     report = run(program, directory, solver, tolerance, python) | {"tolerance": tolerance}
                     results[program, solver].append(report)
