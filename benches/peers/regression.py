@@ -4,7 +4,7 @@
     make compare-regression COMPARE_ARGS="--data digits gaussian --rounds 7"
 
 The objective is scikit-learn's with C = 1: the sum of the rows' losses and half the squared weights, intercepts free. All programs read the
-same arrays of 64-bit floats, have the same CPUs, and time their own fit alone; rounds follow each other, ours first in each. Objective
+same arrays of 64-bit floats (which some round to 32), have the same CPUs, and time their own fit alone; rounds follow each other, ours first in each. Objective
 and gradient are computed here, from the parameters that each program gives back, in 64 bits. A ratio is the median over the rounds of a
 program's time by ours.
 
@@ -37,7 +37,8 @@ PROGRAMS = {
                ("scikit-learn", "newton-cholesky", 1e-6), ("scikit-learn", "lbfgs", 1e-6), ("linfa", "lbfgs", 1e-6)],
     "gaussian": [("chainrule", "newton-cg", 1e-6), ("chainrule", "lbfgs", 1e-7), ("scikit-learn", "newton-cg", 1e-6),
                  ("scikit-learn", "newton-cholesky", 1e-6), ("scikit-learn", "lbfgs", 1e-6), ("linfa", "lbfgs", 1e-4)],
-    "fashion": [("chainrule", "newton-cg", 5e-6), ("scikit-learn", "newton-cg", 1e-6)],
+    "fashion": [("chainrule", "newton-cg", 5e-6), ("chainrule, f32 rows", "newton-cg", 5e-6),
+                ("scikit-learn", "newton-cg", 1e-6), ("scikit-learn, f32 rows", "newton-cg", 1e-6)],
 }
 
 
@@ -62,7 +63,7 @@ def make(name, directory, data_dir):
     np.save(directory / "labels.npy", y.astype(np.float64))
 
 
-def fit_sklearn(directory, solver, tolerance):
+def fit_sklearn(precision, directory, solver, tolerance):
     import warnings
 
     import numpy as np
@@ -70,6 +71,7 @@ def fit_sklearn(directory, solver, tolerance):
 
     warnings.simplefilter("ignore")
     x, y = np.load(directory / "x.npy"), np.load(directory / "labels.npy").astype(int)
+    x = x.astype(np.float32) if precision == "f32" else x
     model = LogisticRegression(C=1.0, solver=solver, tol=tolerance, max_iter=10_000)
     start = time.perf_counter()
     model.fit(x, y)
@@ -106,9 +108,11 @@ def measure(directory, reports):
 def run(program, directory, solver, tolerance, python):
     rust = compare.TARGET / "rust" / "release"
     command = {
-        "chainrule": [rust / "compare-regression"],
+        "chainrule": [rust / "compare-regression", "f64"],
+        "chainrule, f32 rows": [rust / "compare-regression", "f32"],
         "linfa": [rust / "compare-linfa"],
-        "scikit-learn": [python, Path(__file__).resolve(), "--fit"],
+        "scikit-learn": [python, Path(__file__).resolve(), "--fit", "f64"],
+        "scikit-learn, f32 rows": [python, Path(__file__).resolve(), "--fit", "f32"],
     }[program]
     command = [*command, directory, solver, tolerance]
     return json.loads(compare.call(command, f"{program} {solver}", os.environ.copy()).splitlines()[-1])
@@ -129,8 +133,8 @@ def table(name, results):
 
 def main():
     if sys.argv[1:2] == ["--fit"]:
-        directory, solver, tolerance = sys.argv[2:]
-        return fit_sklearn(Path(directory), solver, float(tolerance))
+        precision, directory, solver, tolerance = sys.argv[2:]
+        return fit_sklearn(precision, Path(directory), solver, float(tolerance))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", choices=DATA, default=DATA)
     parser.add_argument("--rounds", type=int, default=5, help="of fashion two at most, as scikit-learn takes minutes")
@@ -150,7 +154,7 @@ def main():
     lines = [
         "# Softmax regression beside its peers", "",
         f"Printed by `make compare-regression` on {datetime.date.today()}; {compare.cpu()}; scikit-learn {sklearn.__version__}, "
-        f"numpy {numpy.__version__}, {linfa.replace(' = ', ' ').replace(chr(34), '')}; 64-bit floats. Σ loss + ½ ‖W‖², intercepts free (scikit-learn's "
+        f"numpy {numpy.__version__}, {linfa.replace(' = ', ' ').replace(chr(34), '')}; 64-bit floats unless said. Σ loss + ½ ‖W‖², intercepts free (scikit-learn's "
         "C = 1). Medians of alternating runs, each a process that times its own fit; objective and gradient computed from the parameters "
         "by one script. Each solver's tolerance is by its own measure.", "",
     ]

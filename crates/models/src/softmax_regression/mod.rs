@@ -79,7 +79,7 @@ impl<F: Real> SoftmaxRegression<F> {
         self.classifier.refit_head(samples, training)
     }
 
-    /// [`SoftmaxRegression::fit`] that tells `watch` of every iteration, the start first; if that breaks, it ends there, without an
+    /// [`SoftmaxRegression::fit`] that tells `watch` of every iteration that is not yet the end, the start first; if that breaks, it ends there, without an
     /// error.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ impl<F: Real> Classifier<F> {
         self.refit_head_with(samples, training, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// [`Classifier::refit_head`] that tells `watch` of every iteration, the start first; if that breaks, it ends there, without an error.
+    /// [`Classifier::refit_head`] that tells `watch` of every iteration that is not yet the end, the start first; if that breaks, it ends there, without an error.
     ///
     /// # Errors
     /// As [`Classifier::refit_head`].

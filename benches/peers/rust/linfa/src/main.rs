@@ -12,9 +12,12 @@ use std::time::Instant;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [directory, _solver, tolerance] = &arguments[..] else { bail!("expected DIRECTORY SOLVER TOLERANCE") };
+    let [directory, _solver, tolerance] = &arguments[..] else {
+        bail!("expected DIRECTORY SOLVER TOLERANCE")
+    };
     let directory = PathBuf::from(directory);
-    let labels: Vec<usize> = protocol::read_npy(&directory.join("labels.npy"))?.iter().map(|&y| y as usize).collect();
+    let labels: Vec<usize> =
+        protocol::read_npy(&directory.join("labels.npy"))?.iter().map(|&y| y as usize).collect();
     let x = protocol::read_npy(&directory.join("x.npy"))?;
     let x = Array2::from_shape_vec((labels.len(), x.len() / labels.len()), x)?;
     let data = DatasetBase::new(x, Array1::from_vec(labels));
@@ -24,6 +27,9 @@ fn main() -> Result<()> {
     let fitted = regression.fit(&data)?;
     let seconds = start.elapsed().as_secs_f64();
     let weights: Vec<f64> = fitted.params().iter().copied().collect();
-    println!("{}", json!({ "seconds": seconds, "weights": weights, "intercepts": fitted.intercept().to_vec() }));
+    println!(
+        "{}",
+        json!({ "seconds": seconds, "weights": weights, "intercepts": fitted.intercept().to_vec() })
+    );
     Ok(())
 }
