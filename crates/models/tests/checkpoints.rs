@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "trainings/break_at.rs"]
+mod break_at;
 mod trainings;
 
+use break_at::BreakAt;
 use chainrule_core::{Error, Loss, Real, Targets};
 use chainrule_models::{
     Adam, BatchRecord, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights, Classifier, Clipping,
-    EarlyStopping, Ending, EpochRecord, Every, LayerSpec, MeanSquaredError, ModelFileError, Network,
-    Progress, Samples, Schedule, Sgd, Training,
+    EarlyStopping, Ending, Every, LayerSpec, MeanSquaredError, ModelFileError, Network, Progress, Samples,
+    Schedule, Sgd, Training,
 };
 use ndarray::array;
 use std::fs;
@@ -17,35 +20,6 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trainings::{Case, KINDS, ROWS};
-
-/// Breaks at event number `at`, whichever it is.
-struct BreakAt {
-    at: usize,
-    events: usize,
-}
-
-impl BreakAt {
-    fn new(at: usize) -> Self {
-        BreakAt { at, events: 0 }
-    }
-
-    fn event(&mut self) -> ControlFlow<()> {
-        self.events += 1;
-        if self.events == self.at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl<F: Real> Callback<F> for BreakAt {
-    fn epoch_begin(&mut self, _: usize, _: usize) -> ControlFlow<()> {
-        self.event()
-    }
-    fn batch_end(&mut self, _: &BatchRecord) -> ControlFlow<()> {
-        self.event()
-    }
-    fn epoch_end(&mut self, _: &EpochRecord, _: &Network<F>) -> ControlFlow<()> {
-        self.event()
-    }
-}
 
 struct Place(tempfile::TempDir);
 

@@ -70,6 +70,7 @@ fn table() -> Vec<Data> {
         data("classes with one row", x.clone(), (0..60).map(|i| if i < 5 { i } else { 5 }).collect(), 6),
         data("one row", array![[1.0, -2.0]], vec![1], 2),
         data("more columns than rows", noise(2, 10, 40), (0..10).map(|i| i % 3).collect(), 3),
+        data("more columns than a matrix has", noise(2, 12, 4200), (0..12).map(|i| i % 3).collect(), 3),
         noisy("two classes", 200, 4, 2),
         noisy("thirty classes", 500, 6, 30),
         noisy("a thousand classes", 2000, 3, 1000),

@@ -63,11 +63,7 @@ impl<F: Real> Objective<'_, F> {
             }
         });
         let mut hessian = self.sum_of_matrices(own, order)?;
-        for class in 0..classes {
-            for column in (0..width).filter(|&column| self.is_penalised(column)) {
-                hessian[[class * width + column, class * width + column]] += self.l2;
-            }
-        }
+        self.penalise_diagonal(&mut hessian);
         Ok(hessian)
     }
 

@@ -3,7 +3,7 @@ use crate::training::Team;
 use crate::{Samples, SoftmaxCrossEntropy};
 use chainrule_core::{Error, Loss, Real, Targets, WeightedTargets};
 use chainrule_kernels::{matmul, softmax, softmax_backward};
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// f(W) = Σᵢ wᵢ ℓᵢ(W) + ½ λ ‖W‖², with ℓ the cross-entropy of softmax(W x), without the intercepts in the norm.
@@ -16,7 +16,6 @@ pub(super) struct Objective<'a, F: Real> {
     loss: SoftmaxCrossEntropy,
     pub(super) l2: f64,
     pub(super) classes: usize,
-    intercept: bool,
     /// Of each row at the point evaluated last, (rows, classes).
     probabilities: Vec<F>,
     /// What each row's Jacobian counts for, its weight times that of its classes; 1 each if there are none.
@@ -28,7 +27,6 @@ pub(super) struct Objective<'a, F: Real> {
 }
 
 /// Value and gradient somewhere.
-#[derive(Clone)]
 pub(super) struct Evaluated {
     pub(super) value: f64,
     pub(super) gradient: Vec<f64>,
@@ -55,7 +53,6 @@ impl<'a, F: Real> Objective<'a, F> {
             loss: loss(class_weights),
             l2,
             classes,
-            intercept,
             probabilities: vec![F::zero(); rows.len() * classes],
             row_weights: weighted.then_some(row_weights),
             products: AtomicUsize::new(0),
@@ -79,10 +76,10 @@ impl<'a, F: Real> Objective<'a, F> {
 
     /// Whether a column of W is in the norm.
     pub(super) fn is_penalised(&self, column: usize) -> bool {
-        !self.intercept || column + 1 < self.width()
+        column < self.tiles.inputs()
     }
 
-    /// Probabilities of a range of rows, at the point evaluated last.
+    /// Probabilities of a row, at the point evaluated last.
     pub(super) fn probabilities(&self, row: usize) -> &[F] {
         &self.probabilities[row * self.classes..][..self.classes]
     }
@@ -170,13 +167,22 @@ impl<'a, F: Real> Objective<'a, F> {
         Ok(product)
     }
 
-    /// Of a point whose value and gradient are known, those of the point that differs in what all classes share: softmax does not see it,
-    /// and its norm is least at 0.
+    /// Takes away what all classes share: softmax does not see it, and the norm is least without.
     pub(super) fn centre(&self, w: &mut [f64]) {
         let width = self.width();
         for column in 0..width {
             let mean = w.iter().skip(column).step_by(width).sum::<f64>() / self.classes as f64;
             w.iter_mut().skip(column).step_by(width).for_each(|w| *w -= mean);
+        }
+    }
+
+    /// Adds λ to the diagonal of a matrix whose rows are those of some classes, one after another.
+    pub(super) fn penalise_diagonal(&self, matrix: &mut Array2<f64>) {
+        let width = self.width();
+        for (row, entry) in matrix.diag_mut().iter_mut().enumerate() {
+            if self.is_penalised(row % width) {
+                *entry += self.l2;
+            }
         }
     }
 

@@ -61,9 +61,7 @@ impl Preconditioner {
         let grams = own.into_iter().map(|own| objective.sum_of_matrices(own, objective.width()));
         let grams = grams.collect::<Result<Vec<_>, Error>>()?;
         let factors = grams.into_par_iter().map(|mut gram| {
-            for column in (0..objective.width()).filter(|&column| objective.is_penalised(column)) {
-                gram[[column, column]] += objective.l2;
-            }
+            objective.penalise_diagonal(&mut gram);
             factorize(gram)
         });
         Ok(factors.collect::<Option<Vec<_>>>().map(Preconditioner::Blocks))
@@ -113,9 +111,7 @@ fn scaled_factor<F: Real>(objective: &Objective<F>, gram: &Array2<f64>) -> Resul
     let sums = objective.team.sum(Ok(vec![traces, weights]), 2)?;
     let scale = sums[0] / sums[1] / (objective.classes as f64 - 1.0).max(1.0);
     let mut bound = gram * scale.max(f64::EPSILON);
-    for column in (0..objective.width()).filter(|&column| objective.is_penalised(column)) {
-        bound[[column, column]] += objective.l2;
-    }
+    objective.penalise_diagonal(&mut bound);
     Ok(factorize(bound))
 }
 

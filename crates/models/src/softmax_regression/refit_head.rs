@@ -106,7 +106,7 @@ impl<F: Real> Classifier<F> {
         let indices: Vec<usize> = share.clone().collect();
         let scaled = self.scaling().of(samples.rows);
         let own = Subset::new(&scaled, &indices)?;
-        let features = if layer > 0 { Some(self.features(layer, &own)) } else { None };
+        let features = (layer > 0).then(|| self.features(layer, &own));
         let features = team.agree(features.transpose())?;
         let rows: &dyn Rows<F> = features.as_ref().map_or(&own, |features| features);
         let own = Samples::new(rows, samples.targets.rows(share));
@@ -115,11 +115,11 @@ impl<F: Real> Classifier<F> {
         Ok((w, history))
     }
 
-    /// The outputs of the first `layers` layers, (rows, width).
+    /// The outputs of the first `layers` layers for rows that were checked, (rows, width).
     fn features(&self, layers: usize, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
         let width = self.network().layers().nth(layers - 1).map_or(0, |layer| layer.width().1);
         let mut features = Array2::zeros((rows.len(), width));
-        self.network().for_each_chunk(layers, rows, |first, outputs| {
+        self.network().for_each_checked_chunk(layers, rows, 0..rows.len(), |first, outputs| {
             let range = Slice::from(first..first + outputs.nrows());
             features.slice_axis_mut(Axis(0), range).assign(&outputs);
         })?;

@@ -1,13 +1,16 @@
 //! Gradient and Hessian against differences, and against the chapter's Jacobian, sample by sample.
 
 use super::hessian::factorize;
+use super::minimize::minimize;
 use super::objective::Objective;
 use super::preconditioner::Preconditioner;
+use super::{SoftmaxTraining, Solver};
 use crate::Samples;
 use crate::training::Team;
 use chainrule_core::{Alone, Purpose, Random, Targets};
 use chainrule_kernels::softmax_jacobian;
 use ndarray::{Array1, Array2, ArrayView2, aview1};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 fn draws(seed: u64, rows: usize, columns: usize) -> Array2<f64> {
@@ -144,9 +147,8 @@ fn explicit_hessian(case: &Case, objective: &Objective<f64>) -> Array2<f64> {
         }
     }
     for i in 0..classes * width {
-        if objective.is_penalised(i % width) {
-            hessian[[i, i]] += case.l2;
-        }
+        let is_intercept = case.intercept && i % width == width - 1;
+        hessian[[i, i]] += if is_intercept { 0.0 } else { case.l2 };
     }
     hessian
 }
@@ -220,6 +222,26 @@ fn preconditioners_are_symmetric_and_positive() {
                 let form = v.dot(&inverse.dot(&v));
                 assert!(form > 0.0 || case.classes == 1, "{}: {form}", case.name);
             }
+        });
+    }
+}
+
+/// Wherever it begins: what all classes share at the start is not there at the end.
+#[test]
+fn the_optimum_has_nothing_that_all_classes_share() {
+    for solver in [Solver::NewtonCg, Solver::NewtonCholesky, Solver::Lbfgs] {
+        let case = &cases()[0];
+        case.with(|objective| {
+            let training = SoftmaxTraining { solver, tolerance: 1e-9, ..SoftmaxTraining::default() };
+            let mut go = |w: &mut [f64]| {
+                let history = minimize(objective, w, &training, &mut |_| ControlFlow::Continue(())).unwrap();
+                assert!(history.has_converged(), "{history}");
+            };
+            let mut w = vec![0.0; case.classes * 5];
+            go(&mut w);
+            let mut again: Vec<f64> = w.iter().enumerate().map(|(i, w)| w + (i % 5) as f64 / 10.0).collect();
+            go(&mut again);
+            assert_close(case.name, &again, &w, 1e-7);
         });
     }
 }

@@ -53,9 +53,14 @@ impl<'a, F: Real> Tiles<'a, F> {
         self.tile_rows
     }
 
+    /// Columns without that of ones.
+    pub(super) fn inputs(&self) -> usize {
+        self.rows.width()
+    }
+
     /// Columns, that of ones among them.
     pub(super) fn width(&self) -> usize {
-        self.rows.width() + usize::from(self.intercept)
+        self.inputs() + usize::from(self.intercept)
     }
 
     /// Rows of a chunk; the last one may have fewer.
@@ -102,7 +107,7 @@ impl<'a, F: Real> Tiles<'a, F> {
     }
 
     /// Calls `work` for tile after tile of the rows `indices`, on this thread.
-    pub(super) fn for_each_tile(
+    fn for_each_tile(
         &self,
         indices: &[usize],
         per_row: usize,
@@ -121,7 +126,7 @@ impl<'a, F: Real> Tiles<'a, F> {
                 let mut x = rows.expect("as many numbers as rows times columns");
                 x.slice_axis_inplace(Axis(1), Slice::from(..width));
                 let mut inputs = x.view_mut();
-                inputs.slice_axis_inplace(Axis(1), Slice::from(..self.rows.width()));
+                inputs.slice_axis_inplace(Axis(1), Slice::from(..self.inputs()));
                 self.rows.gather(indices, inputs)?;
                 if self.intercept {
                     x.column_mut(width - 1).fill(F::one());

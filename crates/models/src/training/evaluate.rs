@@ -116,7 +116,8 @@ impl<F: Real> Network<F> {
         self.for_each_checked_chunk(layers, rows, 0..rows.len(), f)
     }
 
-    fn for_each_checked_chunk(
+    /// [`Network::for_each_chunk`] for a range of rows that were checked before.
+    pub(crate) fn for_each_checked_chunk(
         &self,
         layers: usize,
         rows: &dyn Rows<F>,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../trainings/break_at.rs"]
+mod break_at;
 #[path = "../trainings/mod.rs"]
 mod trainings;
 

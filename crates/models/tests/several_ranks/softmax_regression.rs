@@ -2,13 +2,14 @@
 
 use crate::failures::Torn;
 use crate::threads::on_ranks;
-use chainrule_core::{Error, Purpose, Random, Targets};
+use chainrule_core::{Alone, Error, Purpose, Random, Targets};
 use chainrule_models::{
     ClassWeights, Classifier, Samples, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding,
     SolverHistory,
 };
 use ndarray::{Array2, array};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 const SOLVERS: [Solver; 3] = [Solver::NewtonCg, Solver::NewtonCholesky, Solver::Lbfgs];
@@ -61,6 +62,33 @@ fn the_same_optimum_on_any_number_of_ranks() {
             let worst = first[0].0.iter().zip(&alone).fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs()));
             assert!(worst < 1e-8, "{solver}, {ranks} ranks: {worst}");
         }
+    }
+}
+
+/// Columns of which most nearly repeat others: directions take so many products that the blocks are made. The rows of two ranks are told
+/// apart beyond doubt, so that by these alone blocks would cost next to nothing.
+#[test]
+fn the_blocks_of_the_hessian_are_sums_over_the_ranks() {
+    let mut mixed = draws(4, 300, 4).dot(&draws(5, 4, 24)) + draws(6, 300, 24) * 0.01;
+    mixed.outer_iter_mut().skip(100).for_each(|mut row| row *= 30.0);
+    let scores = mixed.dot(&draws(7, 24, 6)) + draws(8, 300, 6);
+    let labels: Vec<usize> = scores.outer_iter().map(chainrule_kernels::argmax).collect();
+    let fit = |communicator| {
+        let mut regression = SoftmaxRegression::<f64>::new(24, 6).unwrap();
+        let training =
+            SoftmaxTraining { communicator, l2: 1e-4, class_weights: None, ..training(Solver::NewtonCg) };
+        let history = regression.fit(Samples::new(&mixed, Targets::Classes(&labels)), &training).unwrap();
+        assert!(history.has_converged(), "{history}");
+        (regression.into_classifier().network().parameters().to_vec(), history)
+    };
+    let (alone, expected) = fit(Arc::new(Alone));
+    for (parameters, history) in on_ranks(3, fit) {
+        assert!(parameters.iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-4));
+        // As good a preconditioner takes as many products, but for rounding.
+        let (found, expected) = (history.last().products as f64, expected.last().products as f64);
+        assert!((found - expected).abs() <= 0.1 * expected, "{found} and {expected} products");
+        // By the bound alone 1,106.
+        assert!(expected < 1000.0, "{expected} products");
     }
 }
 

@@ -1,43 +1,18 @@
 //! Whichever rank wants to stop, all stop after the same step, and any number of ranks goes on from there.
 
+use crate::break_at::BreakAt;
 use crate::threads::on_ranks;
 use crate::trainings::{Case, Outcome};
-use chainrule_core::{Communicator, Real};
-use chainrule_models::{BatchRecord, Callback, Ending, EpochRecord, Every, Network};
-use std::ops::ControlFlow;
+use chainrule_core::Communicator;
+use chainrule_models::{Ending, Every};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Breaks on one rank, at the event of this number.
-struct BreakOn {
-    at: usize,
-    events: usize,
-}
-
-impl BreakOn {
-    fn event(&mut self) -> ControlFlow<()> {
-        self.events += 1;
-        if self.events == self.at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl<F: Real> Callback<F> for BreakOn {
-    fn epoch_begin(&mut self, _: usize, _: usize) -> ControlFlow<()> {
-        self.event()
-    }
-    fn batch_end(&mut self, _: &BatchRecord) -> ControlFlow<()> {
-        self.event()
-    }
-    fn epoch_end(&mut self, _: &EpochRecord, _: &Network<F>) -> ControlFlow<()> {
-        self.event()
-    }
-}
 
 /// Runs kind 0, in which everything that has a state takes part, with a break on rank `who` at event `at`.
 fn broken(ranks: usize, who: usize, at: usize, path: &Path) -> Vec<Outcome> {
     on_ranks(ranks, |communicator| {
         let at = if communicator.rank() == who { at } else { 0 };
-        with(path, communicator).fit(&mut BreakOn { at, events: 0 }).unwrap()
+        with(path, communicator).fit(&mut BreakAt::new(at)).unwrap()
     })
 }
 
