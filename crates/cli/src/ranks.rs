@@ -1,5 +1,6 @@
 //! The processes that `mpirun` started to train together, if it did: this one is one of the ranks, or alone.
 
+use crate::stdout::is_closed;
 use crate::{FAILURE, failure};
 #[cfg(not(feature = "mpi"))]
 use anyhow::ensure;
@@ -72,6 +73,21 @@ impl Ranks {
             }
             _ => result,
         }
+    }
+
+    /// [`Ranks::agree`] on how it ended: that nobody reads the end of what the first prints is no failure.
+    pub(crate) fn agree_on_exit(&self, code: Result<ExitCode>) -> Result<ExitCode> {
+        self.agree(code.or_else(|error| if is_closed(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) }))
+    }
+
+    /// Makes sure that an option is the same on all.
+    pub(crate) fn same(&self, option: &str, own: &str) -> Result<()> {
+        let first = self.communicator.broadcast_bytes(0, own.as_bytes())?;
+        let (setting, found) = (option.to_owned(), own.to_owned());
+        let expected = String::from_utf8_lossy(&first).into_owned();
+        let is_same = expected == found;
+        let differs = chainrule_core::Error::OtherOnRank { setting, expected, found };
+        self.agree(if is_same { Ok(()) } else { Err(Error::new(differs)) })
     }
 
     /// The end of what all did, or of what failed on all: rank 0 says why before any of them exits, as mpirun ends all when one does

@@ -83,6 +83,36 @@ fn several_ranks_train_what_one_would() {
     assert!(model.contains("accuracy"), "{model}");
 }
 
+#[test]
+fn several_ranks_fit_the_same_regression() {
+    const FIT: &str = "train --classifier softmax-regression --tolerance 1e-8 --quiet";
+    let place = Place::new();
+    let objective = |directory: &str| place.metrics(directory)["objective"].as_f64().unwrap();
+    for solver in ["newton-cg", "newton-cholesky", "lbfgs"] {
+        let fit = format!("{FIT} --solver {solver}");
+        place.ok(&format!("{fit} --out alone-{solver}"));
+        let whole = objective(&format!("alone-{solver}"));
+        for ranks in 1..=4 {
+            let (first, again) = (format!("{solver}{ranks}a"), format!("{solver}{ranks}b"));
+            let lines = ok(&place, &format!("-n {ranks} chainrule {fit} --out {first}"));
+            assert_eq!(lines.lines().count(), 1, "{lines}");
+            assert_eq!(place.names(&first), FILES);
+            let metrics = place.metrics(&first);
+            assert_eq!((&metrics["ranks"], &metrics["converged"]), (&ranks.into(), &true.into()));
+            assert!(((objective(&first) - whole) / whole).abs() < 1e-12, "{solver}, {ranks} ranks");
+            ok(&place, &format!("-n {ranks} chainrule {fit} --out {again}"));
+            assert_eq!(outcome(&place, &first), outcome(&place, &again), "{solver}, {ranks} ranks, again");
+        }
+        assert_eq!(outcome(&place, &format!("{solver}1a")), outcome(&place, &format!("alone-{solver}")));
+    }
+    let go_on = "train --classifier softmax-regression --warm-start newton-cg1a/model.safetensors --out warm";
+    let shown = ok(&place, &format!("-n 3 chainrule {go_on}"));
+    for words in ["rows to train on", "converged in", "3 ranks of", "Next: chainrule report"] {
+        assert_eq!(shown.matches(words).count(), 1, "{words}: {shown}");
+    }
+    assert!(place.metrics("warm")["iterations"].as_u64() <= Some(2), "{shown}");
+}
+
 fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_there() {
@@ -173,6 +203,10 @@ fn ranks_of_other_minds() {
     place.write("b.csv", rows("b"));
     place.write("few.csv", "x,class\n1,a\n2,b\n3,a\n4,b\n");
     let train = "chainrule train --hidden 8 --epochs 2";
+    let fit = "chainrule train --classifier softmax-regression";
+    fs::create_dir(place.path("part")).unwrap();
+    place.write("part/checkpoint.safetensors", "");
+    place.write("part/checkpoint.toml", "[training]\nepochs = 2\n");
     for (arguments, words) in [
         (format!("-n 1 {train} --data a.csv : -n 1 {train} --data b.csv"), "SHA-256 of the training data"),
         (
@@ -182,7 +216,18 @@ fn ranks_of_other_minds() {
         (format!("-n 1 {train} : -n 1 {train} --epochs 3"), "epochs: expected 2, as on rank 0, found 3"),
         (format!("-n 1 {train} --data a.csv : -n 1 {train} --data none.csv"), "rank 1: none.csv"),
         (format!("-n 4 {train} --data few.csv --test-fraction 0.5"), "4 ranks for 2 rows"),
-        (format!("-n 1 {train} : -n 1 chainrule train --classifier softmax-regression"), "leave mpirun out"),
+        (
+            format!("-n 1 {train} : -n 2 {fit}"),
+            "--classifier: expected a network, as on rank 0, found a softmax regression",
+        ),
+        (format!("-n 1 {fit} : -n 1 {fit} --l2 2"), "l2"),
+        (format!("-n 1 {fit} --data a.csv : -n 1 {fit} --data b.csv"), "SHA-256 of the training data"),
+        (format!("-n 1 {fit} --data a.csv : -n 2 {fit} --data none.csv"), "rank 1: none.csv"),
+        (format!("-n 4 {fit} --data few.csv --test-fraction 0.5"), "4 ranks for 2 rows"),
+        (
+            format!("-n 1 {train} : -n 1 chainrule train --resume part"),
+            "--resume: expected not given, as on rank 0, found given",
+        ),
         ("-n 3 chainrule train --data none.csv".to_owned(), "none.csv"),
         ("-n 3 chainrule train --epochs 0".to_owned(), "--epochs"),
         ("-n 3 chainrule train --hidden 4 --optimizer sgd --learning-rate 1e38".to_owned(), "epoch 1"),

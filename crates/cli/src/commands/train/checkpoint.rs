@@ -1,4 +1,4 @@
-use super::settings::Settings;
+use crate::args::Config;
 use crate::config;
 use crate::output_directory::OutputDirectory;
 use anyhow::{Context, Result, bail, ensure};
@@ -21,18 +21,18 @@ pub(super) struct Resumable {
 
 impl Resumable {
     /// Writes what the checkpoint alone does not say; of what is resumed it is there already.
-    pub(super) fn begin(settings: &Settings, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
+    pub(super) fn begin(config: &Config, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
         let (checkpoint, path) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
         if !resumes {
             check_free(directory)?;
-            directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())?;
+            directory.write(SETTINGS, config::to_toml(config)?.as_bytes())?;
         }
         Ok(Resumable { checkpoint, _lock: lock(&path)?, settings: path })
     }
 
     /// Keeps settings with which the training was gone on with, such as more epochs.
-    pub(super) fn rewrite(&self, settings: &Settings, directory: &OutputDirectory) -> Result<()> {
-        directory.write(SETTINGS, config::to_toml(&settings.config)?.as_bytes())
+    pub(super) fn rewrite(&self, config: &Config, directory: &OutputDirectory) -> Result<()> {
+        directory.write(SETTINGS, config::to_toml(config)?.as_bytes())
     }
 
     /// How often the training keeps itself.

@@ -2,13 +2,9 @@
 
 mod checkpoint;
 mod files;
-mod iterations;
 mod network;
 mod outcome;
-mod prepare;
 mod regression;
-mod settings;
-mod watcher;
 
 use crate::args::{ClassifierName, Config, DataSource, PreprocessName, TrainArgs};
 use crate::config;
@@ -35,15 +31,19 @@ pub(super) fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn run_on(ranks: &Ranks, args: &TrainArgs, matches: &ArgMatches) -> Result<ExitCode> {
-    let config = ranks.agree(settled(args, matches, ranks))?;
-    match config.training.classifier {
-        ClassifierName::Network => network::run(config, args.resume.is_some(), ranks),
+    let config = ranks.agree(settled(args, matches))?;
+    // What differs else is found when all begin; these two would make them begin otherwise.
+    let (classifier, resumes) = (config.training.classifier, args.resume.is_some());
+    ranks.same("--classifier", classifier.title())?;
+    ranks.same("--resume", if resumes { "given" } else { "not given" })?;
+    match classifier {
+        ClassifierName::Network => network::run(config, resumes, ranks),
         ClassifierName::SoftmaxRegression => regression::run(config, ranks),
     }
 }
 
 /// The settings of command line and files, which suit each other.
-fn settled(args: &TrainArgs, matches: &ArgMatches, ranks: &Ranks) -> Result<Config> {
+fn settled(args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
     let mut config = match (&args.config, &args.resume) {
         (Some(file), _) => config::read(file, &args.settings, matches)?,
         (None, Some(directory)) => {
@@ -53,11 +53,6 @@ fn settled(args: &TrainArgs, matches: &ArgMatches, ranks: &Ranks) -> Result<Conf
         (None, None) => args.settings.clone(),
     };
     config::refuse_foreign_options(&config, matches)?;
-    ensure!(
-        config.training.classifier == ClassifierName::Network || ranks.size() == 1,
-        "--classifier softmax-regression: it is fitted by one process, but mpirun started {}; leave mpirun out",
-        ranks.size()
-    );
     if let Some(directory) = &args.resume {
         config.run.out.clone_from(directory);
     }

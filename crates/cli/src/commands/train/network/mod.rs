@@ -1,14 +1,18 @@
 //! The training of a network: by epochs, with checkpoints.
 
+mod prepare;
+mod settings;
+mod watcher;
+
+use self::prepare::{Output, Prepared};
+use self::settings::Settings;
+use self::watcher::Watcher;
 use super::outcome::Outcome;
-use super::prepare::{Output, Prepared};
-use super::settings::Settings;
-use super::watcher::Watcher;
 use super::{files, samples};
 use crate::args::Config;
 use crate::data::Parts;
 use crate::ranks::Ranks;
-use crate::stdout::{is_closed, print_json, unless_closed};
+use crate::stdout::{print_json, unless_closed};
 use crate::{charts, interrupt};
 use anyhow::{Error, Result, anyhow};
 use chainrule_models::{Classifier, Ending, History, Training};
@@ -41,8 +45,7 @@ pub(super) fn run(config: Config, resumes: bool, ranks: &Ranks) -> Result<ExitCo
             None if is_interrupted => Ok(ExitCode::from(interrupt::EXIT_CODE)),
             None => Ok(ExitCode::SUCCESS),
         };
-        // That nobody reads the end of it is no failure, which the other ranks would take it for.
-        ranks.agree(code.or_else(|error| if is_closed(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) }))
+        ranks.agree_on_exit(code)
     })
 }
 
@@ -66,7 +69,7 @@ fn interrupted(
     let out = settings.config.run.out.display();
     let epochs = history.epochs.len();
     let text = if keeps {
-        resumable.rewrite(settings, directory)?;
+        resumable.rewrite(&settings.config, directory)?;
         format!("interrupted in epoch {epochs}; go on with: chainrule train --resume {out}\n")
     } else {
         format!("interrupted in epoch {epochs}; nothing of it is kept, as --checkpoint-every is 0\n")

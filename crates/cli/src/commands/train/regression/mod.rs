@@ -1,21 +1,24 @@
 //! The training of a softmax regression: to its optimum.
 
-use super::iterations::Iterations;
+mod iterations;
+mod prepare;
+
+use self::iterations::Iterations;
+use self::prepare::Prepared;
 use super::outcome::Outcome;
-use super::{builder, checkpoint, files, load, samples};
-use crate::args::{Config, SolverName};
+use super::{files, samples};
+use crate::args::Config;
 use crate::data::Parts;
 use crate::output_directory::OutputDirectory;
 use crate::ranks::Ranks;
 use crate::stdout::{print_json, unless_closed};
-use crate::{charts, interrupt, machine};
-use anyhow::{Result, bail, ensure};
+use crate::{charts, interrupt};
+use anyhow::{Error, Result, ensure};
 use chainrule_models::{
     Classifier, Iteration, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding, SolverHistory,
 };
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// What `metrics.json` says of a softmax regression beside its [outcome](Outcome).
@@ -51,95 +54,46 @@ impl<'a> From<&'a SolverHistory> for OwnMetrics<'a> {
     }
 }
 
-/// Fits, and writes what comes of it, also where that is not the optimum.
+/// Fits, on all ranks, and writes what comes of it, also where that is not the optimum.
 pub(super) fn run(config: Config, ranks: &Ranks) -> Result<ExitCode> {
-    let parts = load(&config)?;
-    check_memory(&config, &parts)?;
-    let start = start(&config, &parts)?;
-    interrupt::listen()?;
-    machine::on_threads(ranks.threads(config.run.threads), || {
-        let directory = OutputDirectory::prepare("--out", &config.run.out, &files::ALL)?;
-        checkpoint::check_free(&directory)?;
-        let (classifier, history) = fit(&config, &parts, &start)?;
-        let is_interrupted = history.ending == SolverEnding::Callback;
-        let outcome = Outcome::of(config, classifier, &parts, !is_interrupted)?;
-        let metrics = outcome.metrics(OwnMetrics::from(&history))?;
-        let curves = charts::iterations(&history.iterations)?;
-        files::write(&outcome, &to_csv(&history)?, &curves, &metrics, &directory)?;
-        if !history.has_converged() {
-            unless_closed(io::stderr().write_all(not_converged(&outcome.config, &history).as_bytes()))?;
-        }
-        if is_interrupted {
-            return Ok(ExitCode::from(interrupt::EXIT_CODE));
-        }
-        let run = &outcome.config.run;
-        if run.json {
-            print_json(&metrics)?;
-        } else {
-            let closing =
-                if run.quiet { closing_line(&outcome, &history) } else { summary(&outcome, &history) };
-            unless_closed(io::stdout().write_all(closing.as_bytes()))?;
-        }
-        Ok(ExitCode::SUCCESS)
+    let prepared = ranks.agree(Prepared::new(config, ranks))?;
+    let Prepared { config, parts, regression, training, output, pool } = prepared;
+    pool.install(|| {
+        let (classifier, history) = fit(&config, &parts, regression, &training, ranks)?;
+        let ended = match output {
+            Some(directory) => finish(config, classifier, &history, &parts, ranks, &directory),
+            None => Ok(()),
+        };
+        let code = if is_interrupted(&history) { interrupt::EXIT_CODE } else { 0 };
+        ranks.agree_on_exit(ended.map(|()| ExitCode::from(code)))
     })
 }
 
-/// Where it begins: at 0, or at the model of `--warm-start`.
-fn start(config: &Config, parts: &Parts) -> Result<SoftmaxRegression<f32>> {
-    let (width, names) = (parts.train.width(), parts.train.class_names());
-    let Some(path) = &config.regression.warm_start else {
-        return Ok(SoftmaxRegression::new(width, names.len())?);
-    };
-    let start = SoftmaxRegression::load(path)?;
-    check_start(start.classifier(), parts, path)?;
-    Ok(start)
-}
-
-/// Makes sure that a model takes such rows and knows their classes.
-fn check_start(start: &Classifier<f32>, parts: &Parts, path: &Path) -> Result<()> {
-    let (path, width, names) = (path.display(), parts.train.width(), parts.train.class_names());
-    let (inputs, classes) = (start.network().inputs(), start.class_names());
-    ensure!(
-        (inputs, classes.len()) == (width, names.len()),
-        "--warm-start {path}: expected a model of {width} columns and {} classes, as the training rows have, found {inputs} \
-         columns and {} classes",
-        names.len(),
-        classes.len()
-    );
-    let differs = |(name, class): &(&String, &String)| name != class;
-    if let Some((name, class)) = names.iter().zip(classes).find(differs) {
-        bail!("--warm-start {path}: expected the class {name:?}, found {class:?} in its place");
-    }
-    Ok(())
+fn is_interrupted(history: &SolverHistory) -> bool {
+    history.ending == SolverEnding::Callback
 }
 
 /// The regression with parameters rounded to single precision, as all commands take them, and the way there.
 fn fit(
     config: &Config,
     parts: &Parts,
-    start: &SoftmaxRegression<f32>,
+    mut regression: SoftmaxRegression,
+    training: &SoftmaxTraining,
+    ranks: &Ranks,
 ) -> Result<(Classifier<f32>, SolverHistory)> {
-    let settings = &config.regression;
-    let mut regression = SoftmaxRegression::<f64>::try_from(builder(config, parts)?.build()?)?;
-    regression.start_from(start)?;
-    let training = SoftmaxTraining {
-        l2: settings.l2,
-        solver: settings.solver.into(),
-        tolerance: settings.tolerance,
-        max_iterations: settings.max_iterations,
-        class_weights: config.training.class_weights.into(),
-        ..SoftmaxTraining::default()
+    let is_quiet = config.run.quiet || config.run.json || !ranks.is_first();
+    let introduced = if is_quiet {
+        Ok(())
+    } else {
+        unless_closed(io::stdout().write_all(introduction(config, parts, &regression).as_bytes()))
     };
-    let is_quiet = config.run.quiet || config.run.json;
-    if !is_quiet {
-        unless_closed(io::stdout().write_all(introduction(config, parts, &regression).as_bytes()))?;
-    }
+    ranks.agree(introduced.map_err(Error::from))?;
     let mut iterations = Iterations::new(is_quiet);
-    let history =
-        regression.fit_with(samples(&parts.train), &training, &mut |record| iterations.show(record));
+    let fitted = regression.fit_with(samples(&parts.train), training, &mut |record| iterations.show(record));
     // The last may not have been told.
-    iterations.finish(history.as_ref().map_or(&[], |history| &history.iterations))?;
-    let history = history?;
+    let shown = iterations.finish(fitted.as_ref().map_or(&[], |history| &history.iterations));
+    let history = fitted?;
+    ranks.agree(shown)?;
     let classifier: Classifier<f32> = regression.into_classifier().to_precision();
     ensure!(
         classifier.network().parameters().iter().all(|parameter| parameter.is_finite()),
@@ -148,6 +102,34 @@ fn fit(
         history.last().iteration
     );
     Ok((classifier, history))
+}
+
+/// Measures what was fitted, writes it and says so.
+fn finish(
+    config: Config,
+    classifier: Classifier<f32>,
+    history: &SolverHistory,
+    parts: &Parts,
+    ranks: &Ranks,
+    directory: &OutputDirectory,
+) -> Result<()> {
+    let is_over = !is_interrupted(history);
+    let outcome = Outcome::of(config, classifier, parts, is_over)?.on_ranks(ranks.size());
+    let metrics = outcome.metrics(OwnMetrics::from(history))?;
+    let curves = charts::iterations(&history.iterations)?;
+    files::write(&outcome, &to_csv(history)?, &curves, &metrics, directory)?;
+    if !history.has_converged() {
+        unless_closed(io::stderr().write_all(not_converged(&outcome.config, history).as_bytes()))?;
+    }
+    let run = &outcome.config.run;
+    if !is_over {
+        return Ok(());
+    }
+    if run.json {
+        return print_json(&metrics);
+    }
+    let closing = if run.quiet { closing_line(&outcome, history) } else { summary(&outcome, history) };
+    Ok(unless_closed(io::stdout().write_all(closing.as_bytes()))?)
 }
 
 fn introduction(config: &Config, parts: &Parts, regression: &SoftmaxRegression) -> String {
@@ -210,25 +192,6 @@ fn summary(outcome: &Outcome, history: &SolverHistory) -> String {
         outcome.test_results(),
         files::table(&outcome.config, "objective and gradient by iteration: look at this first")
     )
-}
-
-/// Makes sure that what a solver holds of these rows fits in memory.
-fn check_memory(config: &Config, parts: &Parts) -> Result<()> {
-    /// Sums of the chunks of rows, and the pairs of L-BFGS.
-    const COPIES: u128 = 64;
-    /// Of a matrix that is summed in pieces: those, the sum, the matrix and its factor.
-    const MATRICES: u128 = 11;
-    let (rows, width) = (parts.train.len() as u128, parts.train.width() as u128 + 1);
-    let classes = parts.train.class_names().len() as u128;
-    let parameters = width.saturating_mul(classes);
-    // Newton's method by conjugate gradients chooses what it can have.
-    let order = if config.regression.solver == SolverName::NewtonCholesky { parameters } else { 0 };
-    let matrices = order.saturating_mul(order).saturating_mul(MATRICES);
-    let numbers = matrices
-        .saturating_add(parameters.saturating_mul(COPIES))
-        .saturating_add(rows.saturating_mul(classes + 1));
-    let bytes = numbers.saturating_mul(size_of::<f64>() as u128);
-    machine::check_memory(bytes, "choose --solver newton-cg or lbfgs, or fewer columns or rows")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use super::checkpoint::{CHECKPOINT, Resumable};
 use super::settings::Settings;
-use super::{builder, files, load};
 use crate::args::Config;
+use crate::commands::train::checkpoint::{CHECKPOINT, Resumable};
+use crate::commands::train::{builder, files, load};
 use crate::data::Parts;
 use crate::interrupt;
 use crate::output_directory::OutputDirectory;
@@ -40,7 +40,7 @@ impl Prepared {
         let pool = pool(ranks.threads(settings.config.run.threads))?;
         let output = if ranks.is_first() {
             let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
-            let resumable = Resumable::begin(&settings, &directory, resumes)?;
+            let resumable = Resumable::begin(&settings.config, &directory, resumes)?;
             Some(Output { resumable, directory })
         } else {
             None
