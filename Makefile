@@ -11,8 +11,11 @@
 CARGO ?= cargo
 EXAMPLES = $(basename $(notdir $(sort $(wildcard examples/*.rs))))
 OUT ?= chainrule-out
-# What needs no MPI.
-ALL = --workspace --exclude chainrule-mpi
+BUILT = $${CARGO_TARGET_DIR:-target}
+# What is tested: all but chainrule-mpi, or with MPI=1 that too. One selection of packages and features everywhere, as another one
+# would build the dependencies anew.
+ALL = --locked --workspace $(if $(MPI),,--exclude chainrule-mpi) --features parquet
+WITH_MPI = --locked --workspace --features parquet,chainrule-cli/mpi
 
 .PHONY: demo test test-mpi check interop report-in-browser bench compare compare-regression accuracy scaling openblas mpi
 
@@ -33,42 +36,47 @@ demo: openblas
 	@echo "  $(OUT)/model.safetensors  the model; try: cargo run --release -- inspect --model $(OUT)/model.safetensors"
 
 test: openblas check
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps --locked
-	$(CARGO) test $(ALL) --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps
+	$(CARGO) test $(ALL)
 	@# Core2: an OpenBLAS without kernels for small products, as on most processors.
 	@for level in portable avx2; do \
 		echo "== the kernels and the golden values at most with $$level"; \
-		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test $(ALL) --quiet --locked \
+		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test $(ALL) --quiet \
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
 	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
-	$(CARGO) test --quiet --locked --package chainrule-data --features parquet --lib parquet
+	@# `cargo run` would choose other features than the tests, which built them.
 	@for example in $(EXAMPLES); do \
 		echo "== example $$example"; \
-		$(CARGO) run --quiet --locked --example $$example || exit 1; \
+		$(BUILT)/debug/examples/$$example || exit 1; \
 	done
 	@echo "== exports and imports with the real packages, the report in a real browser"
 	$(MAKE) interop report-in-browser
 
 test-mpi: openblas mpi
-	$(CARGO) clippy --locked --package chainrule-mpi --all-targets -- -D warnings
-	$(CARGO) clippy --locked --package chainrule-cli --features mpi --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package chainrule-mpi
-	$(CARGO) test --locked --package chainrule-mpi
-	$(CARGO) test --locked --package chainrule-cli --features mpi --test mpi
+	@if $(CARGO) tree --locked --workspace --exclude chainrule-mpi --invert mpi-sys >/dev/null 2>&1; then \
+		echo "error: something else than chainrule-mpi needs MPI: cargo tree --workspace --exclude chainrule-mpi --invert mpi-sys"; \
+		exit 1; \
+	fi
+	$(CARGO) clippy $(WITH_MPI) --all-targets -- -D warnings
+	$(CARGO) test $(WITH_MPI) --test ranks --test mpi -- --ignored
+	$(CARGO) build $(WITH_MPI) --example digits
+	@# Root may be all that a container has.
+	OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+		mpirun --oversubscribe --bind-to none -n 2 $(BUILT)/debug/examples/digits
 
 check: openblas
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy $(ALL) --all-targets --locked -- -D warnings
+	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 
 interop: openblas
 	@sh scripts/interop.sh
-	$(CARGO) test --locked --test interop -- --ignored --nocapture
+	$(CARGO) test $(ALL) --test interop -- --ignored --nocapture
 
 # The report in a real browser.
 report-in-browser: openblas
 	@sh scripts/chromium.sh
-	$(CARGO) test --quiet --locked --package chainrule-cli --test report -- --ignored
+	$(CARGO) test $(ALL) --quiet --test report -- --ignored
 
 bench: openblas
 	$(CARGO) bench --locked --bench matmul --bench training_step --bench epoch --bench prediction --bench softmax_cross_entropy --bench softmax_gradient --bench hessian_product
@@ -82,7 +90,7 @@ compare-regression: openblas
 accuracy: openblas
 	@sh scripts/interop.sh
 	$(CARGO) build --release --locked --package chainrule-cli
-	$${CARGO_TARGET_DIR:-target}/interop/bin/python benches/peers/accuracy.py --program $${CARGO_TARGET_DIR:-target}/release/chainrule $(ACCURACY_ARGS)
+	$(BUILT)/interop/bin/python benches/peers/accuracy.py --program $(BUILT)/release/chainrule $(ACCURACY_ARGS)
 
 scaling: openblas
 	$(CARGO) bench --locked --bench scaling

@@ -2,9 +2,7 @@
 
 use crate::stdout::is_closed;
 use crate::{FAILURE, failure};
-#[cfg(not(feature = "mpi"))]
-use anyhow::ensure;
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, ensure};
 #[cfg(not(feature = "mpi"))]
 use chainrule_core::Alone;
 use chainrule_core::Communicator;
@@ -25,6 +23,12 @@ impl Ranks {
         // A process that nothing launched as one of several need not wait for MPI to start.
         let world = launched().map(|_| chainrule_mpi::World::start()).transpose()?;
         let communicator = world.as_ref().map_or_else(alone, chainrule_mpi::World::communicator);
+        let (launched, known) = (launched().map_or(1, |(_, ranks)| ranks), communicator.size());
+        ensure!(
+            launched == known || known > 1,
+            "{launched} processes were started together, but MPI knows of one; start them by the mpirun of the MPI that this program was \
+             built with, or by a launcher that tells it (srun --mpi=pmix)"
+        );
         Ok(Ranks { world, communicator })
     }
 
@@ -34,7 +38,7 @@ impl Ranks {
         let ranks = launched().map_or(1, |(_, ranks)| ranks);
         ensure!(
             ranks <= 1,
-            "mpirun started {ranks} processes, but this program was built without MPI; build it with: cargo install \
+            "{ranks} processes were started together, but this program was built without MPI; build it with: cargo install \
              --path crates/cli --features mpi"
         );
         Ok(Ranks { communicator: Arc::new(Alone) })
@@ -94,6 +98,7 @@ impl Ranks {
     /// so with an error.
     pub(crate) fn end(self, result: Result<ExitCode>) -> Result<ExitCode> {
         if self.size() == 1 {
+            self.finish();
             return result;
         }
         let code = match result {
@@ -102,7 +107,15 @@ impl Ranks {
             Ok(code) => code,
         };
         self.communicator.barrier()?;
+        self.finish();
         Ok(code)
+    }
+
+    fn finish(self) {
+        #[cfg(feature = "mpi")]
+        if let Some(world) = self.world {
+            world.finish();
+        }
     }
 }
 
@@ -130,10 +143,17 @@ pub(crate) fn is_silent() -> bool {
     are_several() && launched().is_some_and(|(rank, _)| rank > 0)
 }
 
+/// Where launchers write rank and number of ranks. Slurm's number of tasks without STEP stands in batch scripts, too, and there is not
+/// that of this process.
+const LAUNCHERS: [(&str, &str); 3] = [
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+];
+
 /// This process's rank and how many there are, as the launchers of Open MPI, MPICH and its kin, and Slurm say in the environment.
 fn launched() -> Option<(usize, usize)> {
-    let number = |names: [&str; 3]| names.iter().find_map(|name| env::var(name).ok()?.parse::<usize>().ok());
-    let rank = number(["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"])?;
-    // Slurm's number of tasks stands in batch scripts, too, and then is not that of this process.
-    Some((rank, number(["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"]).unwrap_or(1)))
+    let number = |name: &str| env::var(name).ok()?.parse::<usize>().ok();
+    let pair = |(rank, size): &(&str, &str)| number(rank).zip(number(size));
+    LAUNCHERS.iter().find_map(pair)
 }

@@ -10,7 +10,11 @@ use std::process::Command;
 
 #[test]
 fn started_by_mpirun_it_names_the_feature_once() {
-    for (rank, size) in [("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE")] {
+    for (rank, size) in [
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("PMI_RANK", "PMI_SIZE"),
+        ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+    ] {
         let place = Place::new();
         let run = |number: &str, of: &str, argument: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));

@@ -399,11 +399,11 @@ pub enum Error {
 
     /// The parameters of the processes are no longer the same.
     #[error(
-        "training: after epoch {epoch}, the parameters of rank {rank} are not those of rank 0, expected the same bits"
+        "training: after {place}, the parameters of rank {rank} are not those of rank 0, expected the same bits"
     )]
     RanksDrifted {
-        /// Epoch, from 1.
-        epoch: usize,
+        /// When they were compared, for example `"epoch 3"`.
+        place: String,
         /// The first rank that differs.
         rank: usize,
     },

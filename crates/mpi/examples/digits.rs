@@ -9,8 +9,11 @@ use chainrule_models::{Classifier, Samples, Training};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // First of all: before anything else may fail on one rank alone.
-    let world = chainrule_mpi::World::start()?;
+    // Around all: what fails on one rank alone must end the others, too.
+    chainrule_mpi::World::run(train)
+}
+
+fn train(world: &chainrule_mpi::World) -> Result<(), Box<dyn Error>> {
     let (communicator, threads) = (world.communicator(), world.threads());
     let is_first = communicator.rank() == 0;
 

@@ -3,12 +3,15 @@
 //! Three lines make a training a distributed one, of the same result up to rounding:
 //!
 //! ```no_run
-//! # fn train(training: chainrule_models::Training<f32>) -> Result<(), Box<dyn std::error::Error>> {
-//! use chainrule_models::Training;
-//! let world = chainrule_mpi::World::start()?;                                        // at the start of main
-//! let (communicator, threads) = (world.communicator(), world.threads());
-//! let training = Training { communicator, threads, ..training };                     // then fit, as ever
-//! # Ok(())
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use chainrule_models::Training;
+//! # let training = Training::<f32>::default();
+//! chainrule_mpi::World::run(|world| {                                                // around all that main does
+//!     let (communicator, threads) = (world.communicator(), world.threads());
+//!     let training = Training { communicator, threads, ..training };                 // then fit, as ever
+//! #   drop(training);
+//!     Ok(())
+//! })
 //! # }
 //! ```
 //!

@@ -125,6 +125,10 @@ impl<F: Real> OptimizerState<F> {
         self.moments.each_ref().map(|moment| &**moment)
     }
 
+    pub(crate) fn moments_mut(&mut self) -> [&mut [F]; MAX_MOMENTS] {
+        self.moments.each_mut().map(|moment| &mut **moment)
+    }
+
     /// Goes on from where a state of the same rule and network was.
     pub(crate) fn restore(&mut self, step: u64, moments: &[Vec<F>]) {
         self.step = step;

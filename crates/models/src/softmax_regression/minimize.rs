@@ -85,6 +85,7 @@ pub(super) fn minimize<F: Real>(
         let change = there.gradient.iter().zip(&at.gradient).map(|(there, here)| there - here).collect();
         directions.learn(direction.iter().map(|d| length * d).collect(), change);
         (at, step) = (there, length);
+        objective.team.check_parameters(w, || format!("iteration {}", iteration + 1))?;
     }
     Ok(history)
 }

@@ -33,7 +33,7 @@ impl<F: Real> Direction<F> for NewtonCg {
         let mut direction = vec![0.0; at.gradient.len()];
         let mut r: Vec<f64> = at.gradient.iter().map(|g| -g).collect();
         objective.centre(&mut r);
-        let mut z = preconditioner.solve(objective, &r);
+        let mut z = preconditioner.solve(objective, &r)?;
         let mut p = z.clone();
         let mut rz = dot(&r, &z);
         for _ in 0..MOST_PRODUCTS {
@@ -48,7 +48,7 @@ impl<F: Real> Direction<F> for NewtonCg {
             if norm(&r) <= least {
                 break;
             }
-            z = preconditioner.solve(objective, &r);
+            z = preconditioner.solve(objective, &r)?;
             let before = std::mem::replace(&mut rz, dot(&r, &z));
             let beta = rz / before;
             p.iter_mut().zip(&z).for_each(|(p, z)| *p = z + beta * *p);

@@ -24,8 +24,9 @@ impl<F: Real> Direction<F> for NewtonCholesky {
             }
         }
         let mut direction: Vec<f64> = at.gradient.iter().map(|g| -g).collect();
-        if let Some(factor) = factorize(hessian) {
+        if let Some(factor) = objective.team.if_all_have(factorize(hessian))? {
             factor.solve(&mut direction);
+            objective.team.take_first(&mut direction)?;
             objective.centre(&mut direction);
         }
         Ok(direction)

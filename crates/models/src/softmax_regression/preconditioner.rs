@@ -64,7 +64,8 @@ impl Preconditioner {
             objective.penalise_diagonal(&mut gram);
             factorize(gram)
         });
-        Ok(factors.collect::<Option<Vec<_>>>().map(Preconditioner::Blocks))
+        let factors = objective.team.if_all_have(factors.collect::<Option<Vec<_>>>())?;
+        Ok(factors.map(Preconditioner::Blocks))
     }
 
     /// Whether blocks are small enough to be held.
@@ -83,8 +84,8 @@ impl Preconditioner {
         Ok(blocks / (2.0 * rows[1] * objective.len() as f64))
     }
 
-    /// z ≈ H⁻¹ r, with nothing in z that all classes share, as there is nothing in r.
-    pub(super) fn solve<F: Real>(&self, objective: &Objective<F>, r: &[f64]) -> Vec<f64> {
+    /// z ≈ H⁻¹ r, the same on all ranks, with nothing in z that all classes share, as there is nothing in r.
+    pub(super) fn solve<F: Real>(&self, objective: &Objective<F>, r: &[f64]) -> Result<Vec<f64>, Error> {
         let mut z = r.to_vec();
         let classes = z.par_chunks_mut(objective.width());
         match self {
@@ -95,9 +96,11 @@ impl Preconditioner {
             }
             Preconditioner::Diagonal(diagonal) => {
                 classes.for_each(|z| z.iter_mut().zip(diagonal).for_each(|(z, d)| *z /= d));
+                return Ok(z);
             }
         }
-        z
+        objective.team.take_first(&mut z)?;
+        Ok(z)
     }
 }
 
@@ -112,7 +115,7 @@ fn scaled_factor<F: Real>(objective: &Objective<F>, gram: &Array2<f64>) -> Resul
     let scale = sums[0] / sums[1] / (objective.classes as f64 - 1.0).max(1.0);
     let mut bound = gram * scale.max(f64::EPSILON);
     objective.penalise_diagonal(&mut bound);
-    Ok(factorize(bound))
+    objective.team.if_all_have(factorize(bound))
 }
 
 fn rows_that_count<F: Real>(objective: &Objective<F>, class: usize) -> impl Iterator<Item = usize> {

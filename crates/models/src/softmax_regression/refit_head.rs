@@ -30,7 +30,9 @@ impl<F: Real> Classifier<F> {
     /// [`Error::LastLayers`] for a classifier that does not end in a dense layer and softmax; [`Error::Setting`] for the training;
     /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::RowCount`], [`Error::Weight`],
     /// [`Error::NothingCounts`] and what [`Targets::check`](chainrule_core::Targets::check) says for the targets;
-    /// [`Error::GradientOverflow`]; [`Error::Threads`]; and what [`Rows::gather`] says. Nothing changes then.
+    /// [`Error::GradientOverflow`]; [`Error::Threads`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`],
+    /// [`Error::RanksDrifted`] and [`Error::Communication`] where several processes fit together; and what [`Rows::gather`] says. Nothing
+    /// changes then.
     pub fn refit_head(
         &mut self,
         samples: Samples<F>,
@@ -51,15 +53,18 @@ impl<F: Real> Classifier<F> {
     ) -> Result<SolverHistory, Error> {
         let team = Team::new(training.communicator.clone());
         let class_weights = team.agree(self.check_head(samples, training))?;
-        let history = in_pool(training.threads, || {
+        let mut has_begun = false;
+        let fitted = in_pool(training.threads, || {
+            has_begun = true;
             if !team.is_alone() {
                 let words = format!("{}, scaling {:?}", training.in_words(), self.scaling());
                 let identity = team.agree(Identity::of_head(self.network(), samples, words))?;
                 team.start(&identity, self.network_mut())?;
             }
-            self.fit_head((samples, class_weights.as_deref()), training, team, watch)
+            self.fit_head((samples, class_weights.as_deref()), training, watch)
         });
-        let (w, history) = history?;
+        // Other ranks wait at the beginning for one that has no threads.
+        let (w, history) = if has_begun { fitted? } else { team.agree(fitted)? };
         let network = self.network_mut();
         let (layer, classes) = (network.layers().len() - 2, network.outputs());
         let range = network.parameter_range(layer);
@@ -92,10 +97,9 @@ impl<F: Real> Classifier<F> {
         &self,
         (samples, class_weights): (Samples<F>, Option<&[f64]>),
         training: &SoftmaxTraining,
-        team: Team,
         watch: &mut (dyn FnMut(&Iteration) -> ControlFlow<()> + Send),
     ) -> Result<(Vec<f64>, SolverHistory), Error> {
-        let network = self.network();
+        let (network, team) = (self.network(), Team::new(training.communicator.clone()));
         let (layer, classes) = (network.layers().len() - 2, network.outputs());
         let range = network.parameter_range(layer);
         let intercept =

@@ -78,6 +78,8 @@ impl<'a, F: Real> Session<'a, F> {
             session.position = saved.position().clone();
             whole = whole.with("SHA-256 of the checkpoint", saved.checksum().to_owned());
         }
+        // By which the rows are shuffled.
+        whole = whole.with("epochs before", session.position.epochs.to_string());
         let checkpoints = training.checkpoints.clone().filter(|_| session.work.team.is_first());
         session.checkpointer = checkpoints.map(|checkpoints| Checkpointer::new(checkpoints, identity));
         Ok((session, (!is_alone).then_some(whole)))
@@ -207,7 +209,7 @@ impl<'a, F: Real> Session<'a, F> {
         let last = self.position.batches.saturating_sub(1).min(batches - 1);
         let finite = self.work.check_finite(network, training, (number, last));
         let flow = self.work.team.meet(finite.map(|()| flow))?;
-        self.work.team.check_parameters(network, number)?;
+        self.work.team.check_parameters(network.parameters(), || format!("epoch {number}"))?;
         if flow.is_break() {
             // Where others asked for it after the last step; else it was done.
             let saved = self.save(network);

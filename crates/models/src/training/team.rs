@@ -4,7 +4,7 @@ use super::evaluate::divisor_of_chunks;
 use super::{Samples, Score, Tally, Training};
 use crate::network::BESIDE;
 use crate::{Batch, Network, OptimizerState, Tape};
-use chainrule_core::{Communicator, Error, Numbers, Real};
+use chainrule_core::{Communicator, Error, Numbers, Real, WeightedTargets};
 use sha2::{Digest, Sha256};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -70,10 +70,11 @@ impl Team {
         sums: &mut Sums,
     ) -> Result<f64, Error> {
         let share = self.share(batch.indices.len());
+        let unit = unit(batch.targets, batch.indices.len());
         let mut beside = [0.0; BESIDE];
         if self.failure.is_none() {
             match sums_of_share(network, batch, share, training, (optimizer, tape)) {
-                Ok(seen) => beside[..Sums::LEN].copy_from_slice(&seen.to_numbers()),
+                Ok(seen) => beside[..Sums::LEN].copy_from_slice(&seen.to_numbers().map(|sum| sum / unit)),
                 Err(error) => self.failure = Some(error),
             }
         }
@@ -89,7 +90,7 @@ impl Team {
         }
         self.stops = beside[STOP] > 0.0;
         network.step_with_gradient(tape, optimizer);
-        let seen = Sums::of_numbers(std::array::from_fn(|i| beside[i]));
+        let seen = Sums::of_numbers(std::array::from_fn(|i| beside[i] * unit));
         let seen = seen.with_divisor(training.loss.divisor(batch.targets));
         *sums = sums.plus(seen);
         Ok(seen.mean_loss())
@@ -163,13 +164,45 @@ impl Team {
         if self.is_alone() {
             return own;
         }
-        let mut numbers = own.as_ref().map_or_else(|_| vec![0.0; len], Vec::clone);
+        let (mut numbers, own) = match own {
+            Ok(numbers) => (numbers, Ok(())),
+            Err(error) => (vec![0.0; len], Err(error)),
+        };
         numbers.push(f64::from(own.is_err()));
         self.communicator.sum(Numbers::Double(&mut numbers))?;
         if numbers.pop() > Some(0.0) {
             self.agree(own)?;
         }
         Ok(numbers)
+    }
+
+    /// This rank's own, if every rank has one.
+    pub(crate) fn if_all_have<T>(&self, own: Option<T>) -> Result<Option<T>, Error> {
+        if self.is_alone() {
+            return Ok(own);
+        }
+        let lacks = self.communicator.first(own.is_none())?;
+        Ok(own.filter(|_| lacks.is_none()))
+    }
+
+    /// numbers ← rank 0's, where each rank computes the same, but by LAPACK, whose last bits depend on the processor.
+    pub(crate) fn take_first<F: Real>(&self, numbers: &mut [F]) -> Result<(), Error> {
+        /// Numbers that are sent at a time.
+        const CHUNK: usize = 1 << 16;
+        if self.is_alone() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for numbers in numbers.chunks_mut(CHUNK) {
+            bytes.clear();
+            numbers.iter().for_each(|number| number.write_le(&mut bytes));
+            self.communicator.broadcast(0, &mut bytes)?;
+            numbers
+                .iter_mut()
+                .zip(bytes.chunks_exact(F::BYTES))
+                .for_each(|(to, from)| *to = F::read_le(from));
+        }
+        Ok(())
     }
 
     /// Whether this rank or any other wants to stop.
@@ -193,28 +226,20 @@ impl Team {
         self.agree(difference.map_or(Ok(()), |(setting, expected, found)| {
             Err(Error::OtherOnRank { setting, expected, found })
         }))?;
-        /// Numbers that are sent at a time.
-        const CHUNK: usize = 1 << 16;
-        let mut bytes = Vec::new();
-        for numbers in network.parameters_mut().chunks_mut(CHUNK) {
-            bytes.clear();
-            numbers.iter().for_each(|number| number.write_le(&mut bytes));
-            self.communicator.broadcast(0, &mut bytes)?;
-            numbers
-                .iter_mut()
-                .zip(bytes.chunks_exact(F::BYTES))
-                .for_each(|(to, from)| *to = F::read_le(from));
-        }
-        Ok(())
+        self.take_first(network.parameters_mut())
     }
 
-    /// Makes sure that all ranks have the same parameters after epoch number `epoch`.
-    pub(super) fn check_parameters<F: Real>(&self, network: &Network<F>, epoch: usize) -> Result<(), Error> {
+    /// Makes sure that all ranks have the same parameters after what `place` says, such as `"epoch 3"`.
+    pub(crate) fn check_parameters<F: Real>(
+        &self,
+        parameters: &[F],
+        place: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
         if self.is_alone() {
             return Ok(());
         }
         let (mut hash, mut bytes) = (Sha256::new(), Vec::new());
-        for numbers in network.parameters().chunks(1 << 10) {
+        for numbers in parameters.chunks(1 << 10) {
             bytes.clear();
             numbers.iter().for_each(|number| number.write_le(&mut bytes));
             hash.update(&bytes);
@@ -223,10 +248,16 @@ impl Team {
         let mut of_first = own;
         self.communicator.broadcast(0, &mut of_first)?;
         match self.communicator.first(own != of_first)? {
-            Some(rank) => Err(Error::RanksDrifted { epoch, rank }),
+            Some(rank) => Err(Error::RanksDrifted { place: place(), rank }),
             None => Ok(()),
         }
     }
+}
+
+/// A power of two about the weight of a batch of `rows` rows: by it, sums fit in any number type, and rounding is as it was.
+fn unit<F: Real>(targets: WeightedTargets<F>, rows: usize) -> f64 {
+    let weight: f64 = (0..rows).map(|row| targets.weight(row).as_f64()).sum();
+    if weight > 0.0 { weight.log2().floor().exp2() } else { 1.0 }
 }
 
 /// What the rows `share` of a batch sum up to; their gradient is left on the tape.

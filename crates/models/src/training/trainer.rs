@@ -78,7 +78,7 @@ impl<F: Real> Network<F> {
         let trained = training.in_pool(|| {
             has_begun = true;
             work.team.agree(checked)?;
-            work.start(self, samples, training)?;
+            work.start(self, samples, (training, *portions))?;
             let before = self.parameters().to_vec();
             let pass = work.pass(self, samples, training, *portions + 1);
             *portions += 1;
@@ -91,19 +91,24 @@ impl<F: Real> Network<F> {
 }
 
 impl<F: Real> Work<F> {
-    /// Makes sure that all ranks take the same portion, with the same parameters.
+    /// Makes sure that all ranks take the same portion, after as many others, with the same parameters and moments.
     fn start(
-        &self,
+        &mut self,
         network: &mut Network<F>,
         samples: Samples<F>,
-        training: &Training<F>,
+        (training, portions): (&Training<F>, usize),
     ) -> Result<(), Error> {
         if self.team.is_alone() {
             return Ok(());
         }
         let rows = self.team.check_rows(samples.rows.len());
         let identity = rows.and_then(|()| Identity::new(network, &Job::new(samples, None, training)));
-        self.team.start(&self.team.agree(identity)?, network)
+        let identity = self.team.agree(identity)?;
+        let identity = identity
+            .with("portions before", portions.to_string())
+            .with("steps before", self.optimizer.steps().to_string());
+        self.team.start(&identity, network)?;
+        self.optimizer.moments_mut().into_iter().try_for_each(|moment| self.team.take_first(moment))
     }
 
     fn pass(
@@ -124,7 +129,7 @@ impl<F: Real> Work<F> {
         }
         let finite = self.check_finite(network, training, (portion, batches - 1));
         self.team.agree(finite)?;
-        self.team.check_parameters(network, portion)?;
+        self.team.check_parameters(network.parameters(), || format!("portion {portion}"))?;
         Ok(sums)
     }
 }

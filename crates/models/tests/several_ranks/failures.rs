@@ -3,8 +3,11 @@
 use crate::threads::on_ranks;
 use crate::trainings::Case;
 use crate::{case, fit};
-use chainrule_core::{Error, Moments, Optimizer, Real, Rows, Step, Targets};
-use chainrule_models::{Checkpoints, Classifier, Every, LayerSpec, Samples, Sgd, Training};
+use chainrule_core::{Alone, Communicator, Error, Moments, Numbers, Optimizer, Real, Rows, Step, Targets};
+use chainrule_models::{
+    Checkpoints, Classifier, Every, LayerSpec, Network, Samples, Sgd, SoftmaxRegression, SoftmaxTraining,
+    Solver, Trainer, Training,
+};
 use ndarray::{Array2, ArrayViewMut2, array};
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -219,6 +222,110 @@ fn parameters_that_are_no_longer_the_same() {
         case.fit(&mut ()).unwrap_err()
     });
     for error in errors {
-        assert!(matches!(error, Error::RanksDrifted { epoch: 1, rank: 2 }), "{error:?}");
+        assert!(matches!(&error, Error::RanksDrifted { place, rank: 2 } if place == "epoch 1"), "{error:?}");
+    }
+}
+
+/// Rows are shuffled by the epochs that a classifier has lived, and dropout draws by the steps that an optimiser has taken.
+#[test]
+fn ranks_that_have_lived_longer() {
+    let x = Array2::from_shape_fn((12, 2), |(i, j)| ((i * 7 + j * 3) % 5) as f64 - 2.0);
+    let labels: Vec<usize> = (0..12).map(|i| i % 2).collect();
+    let samples = Samples::new(&x, Targets::Classes(&labels));
+    let training = Training { epochs: 3, threads: 1, ..Training::default() };
+    let fitted = |communicator: Arc<dyn Communicator>| {
+        let mut classifier = Classifier::builder(2, 2).build().unwrap();
+        if communicator.rank() == 0 {
+            classifier.fit(samples, &training).unwrap();
+        }
+        classifier.fit(samples, &Training { communicator, ..training.clone() }).unwrap_err()
+    };
+    for error in on_ranks(3, fitted).into_iter().skip(1) {
+        let words = "epochs before: expected 3, as on rank 0, found 0";
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let renewed = |communicator: Arc<dyn Communicator>| {
+        let mut network = Network::builder(2).dense(2).softmax().build().unwrap();
+        let is_last = communicator.rank() == 2;
+        let training = Training { communicator, ..training.clone() };
+        let mut trainer = Trainer::new(&network, &training).unwrap();
+        network.partial_fit(samples, &mut trainer).unwrap();
+        if is_last {
+            trainer = Trainer::new(&network, &training).unwrap();
+        }
+        network.partial_fit(samples, &mut trainer).unwrap_err()
+    };
+    assert_told(&on_ranks(3, renewed), "portions before: expected 1, as on rank 0, found 0");
+}
+
+/// Sums that come to other numbers on one rank.
+#[derive(Debug)]
+struct Unequal(Arc<dyn Communicator>);
+
+impl Communicator for Unequal {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+    fn sum(&self, mut numbers: Numbers) -> Result<(), Error> {
+        if let Numbers::Double(numbers) = &mut numbers {
+            self.0.sum(Numbers::Double(numbers))?;
+            if self.rank() == 1 && numbers.len() > 10 {
+                numbers[3] *= 1.0 + 1e-12;
+            }
+            return Ok(());
+        }
+        self.0.sum(numbers)
+    }
+    fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<(), Error> {
+        self.0.broadcast(root, bytes)
+    }
+    fn barrier(&self) -> Result<(), Error> {
+        self.0.barrier()
+    }
+}
+
+#[test]
+fn regressions_that_are_no_longer_the_same() {
+    let x = Array2::from_shape_fn((60, 6), |(i, j)| ((i * 7 + j * 3 + i * j) % 11) as f64 - 5.0);
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let errors = on_ranks(3, |communicator| {
+        let mut regression = SoftmaxRegression::<f64>::new(6, 3).unwrap();
+        let communicator = Arc::new(Unequal(communicator));
+        let training =
+            SoftmaxTraining { communicator, threads: 1, solver: Solver::Lbfgs, ..SoftmaxTraining::default() };
+        regression.fit(Samples::new(&x, Targets::Classes(&labels)), &training).unwrap_err()
+    });
+    for error in errors {
+        assert!(
+            matches!(&error, Error::RanksDrifted { place, rank: 1 } if place == "iteration 1"),
+            "{error:?}"
+        );
+    }
+}
+
+/// Sums of weights that f32 cannot hold.
+#[test]
+fn weights_of_any_size() {
+    let x = Array2::from_shape_fn((40, 2), |(i, j)| ((i * 7 + j * 3) % 5) as f32 - 2.0);
+    let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
+    for weight in [1e37, 1.0, 1e-37] {
+        let weights = vec![weight; 40];
+        let fit = |communicator: Arc<dyn Communicator>| {
+            let mut classifier = Classifier::builder(2, 2).hidden(&[4]).build().unwrap();
+            let training =
+                Training { communicator, threads: 1, batch_size: 40, epochs: 2, ..Training::default() };
+            let samples = Samples::new(&x, Targets::Classes(&labels).weighted(&weights));
+            classifier.fit(samples, &training).unwrap().epochs
+        };
+        let alone = fit(Arc::new(Alone));
+        for epochs in on_ranks(3, fit) {
+            for (found, expected) in epochs.iter().zip(&alone) {
+                assert!((found.loss - expected.loss).abs() < 1e-5, "{weight:e}: {found:?} {expected:?}");
+                assert_eq!(found.accuracy, expected.accuracy, "{weight:e}");
+            }
+        }
     }
 }

@@ -27,13 +27,14 @@ const LENGTHS: [usize; 8] = [1, 256, 4096, 65_536, 262_144, 1_048_576, 2_097_152
 const RANKS: [usize; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let world = World::start()?;
-    let measured = measure::all(&world)?;
-    let ranks = world.communicator();
-    if ranks.rank() == 0 {
-        report(&measured, ranks.size(), world.threads());
-    }
-    Ok(())
+    World::run(|world| {
+        let measured = measure::all(world)?;
+        let ranks = world.communicator();
+        if ranks.rank() == 0 {
+            report(&measured, ranks.size(), world.threads());
+        }
+        Ok(())
+    })
 }
 
 fn report(measured: &Measured, ranks: usize, threads: usize) {
