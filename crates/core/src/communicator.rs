@@ -38,7 +38,8 @@ pub trait Communicator: Debug + Send + Sync {
     /// How many there are, at least 1.
     fn size(&self) -> usize;
 
-    /// xᵢ ← Σ over the ranks of xᵢ: the same bits on all of them, and again for the same numbers on as many ranks.
+    /// xᵢ ← Σ over the ranks of xᵢ: the same bits on all of them, and again for the same numbers on as many ranks, if they are connected as
+    /// before.
     fn sum(&self, numbers: Numbers) -> Result<(), Error>;
 
     /// bytes ← those of rank `root`.

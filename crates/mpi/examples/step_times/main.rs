@@ -1,5 +1,5 @@
-//! What a step costs on several ranks: the time of the computing, of the sum, and of both; a model of each, fitted to that; and from
-//! which batch on more machines pay, by the model, on other networks.
+//! What a step costs on several ranks, as Markdown: the time of the computing, of the sum, and of both; a model of each, fitted to that;
+//! and, by the model, the batch from which on p machines are at least p/2 times as fast as one, on other networks.
 //!
 //! ```sh
 //! cargo build --release --package chainrule-mpi --example step_times
@@ -11,7 +11,7 @@ mod model;
 
 use chainrule_core::Error;
 use chainrule_mpi::World;
-use measure::Measured;
+use measure::{Measured, Step};
 use model::{Compute, Network, Sum};
 
 /// Widths of the two hidden layers; 784 inputs, 10 classes.
@@ -38,41 +38,45 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 }
 
 fn report(measured: &Measured, ranks: usize, threads: usize) {
-    println!("{ranks} ranks of {threads} threads on this machine, f32; the fastest of several, in µs\n");
-    println!("the sum of n numbers by all ranks");
-    println!("{:>10} {:>10} {:>10}", "n", "measured", "model");
+    println!("{ranks} ranks of {threads} threads on this machine, f32; the fastest of several, in µs.\n");
+    println!("| numbers that all ranks sum | measured | model |\n|---|---|---|");
     let here = Sum::fit(ranks, &measured.sums);
+    let model = |numbers: usize| here.map_or(0.0, |sum| sum.seconds(ranks, numbers));
     for (&length, seconds) in LENGTHS.iter().zip(&measured.sums) {
-        let model = here.map_or_else(|| "-".to_owned(), |sum| micros(sum.seconds(ranks, length)));
-        println!("{length:>10} {:>10} {model:>10}", micros(*seconds));
+        println!("| {length} | {} | {} |", micros(*seconds), micros(model(length)));
     }
     if let Some(Sum { latency, bandwidth }) = here {
-        println!("model: latency {:.1} µs, bandwidth {:.2} GB/s", latency * 1e6, bandwidth / 1e9);
+        println!("\nModel: latency {:.2} µs, bandwidth {:.2} GB/s.", latency * 1e6, bandwidth / 1e9);
     }
 
-    println!("\na step of a network 784 → w → w → 10 with Adam, by rows in a rank's share");
+    println!("\nA step of 784 → w → w → 10 with Adam, by the rows of a rank's share:\n");
     println!(
-        "{:>6} {:>11} {:>6} {:>10} {:>10} {:>10} {:>10}",
-        "w", "parameters", "rows", "alone", "model", "together", "model"
+        "| w | parameters | rows | one process | a rank's compute | model | with the sum | the sum | model |"
     );
+    println!("|---|---|---|---|---|---|---|---|---|");
     let mut computes = Vec::new();
     for (&width, of_width) in WIDTHS.iter().zip(&measured.steps) {
-        let alone: Vec<f64> = of_width.iter().map(|step| step.alone).collect();
-        let compute = Compute::fit(&SHARES, &alone);
+        let fit = |seconds: fn(&Step) -> f64| {
+            Compute::fit(&SHARES, &of_width.iter().map(seconds).collect::<Vec<_>>())
+        };
+        let (alone, compute) = (fit(|step| step.alone), fit(|step| step.compute));
         for (&rows, step) in SHARES.iter().zip(of_width) {
-            let computing = compute.seconds(rows as f64);
-            let together = computing + here.map_or(0.0, |sum| sum.seconds(ranks, parameters(width)));
             println!(
-                "{width:>6} {:>11} {rows:>6} {:>10} {:>10} {:>10} {:>10}",
+                "| {width} | {} | {rows} | {} | {} | {} | {} | {} | {} |",
                 parameters(width),
                 micros(step.alone),
-                micros(computing),
+                micros(step.compute),
+                micros(compute.seconds(rows as f64)),
                 micros(step.together),
-                micros(together)
+                micros(step.together - step.compute),
+                micros(model(parameters(width)))
             );
         }
-        println!("model: {:.1} µs and {:.3} µs per row", compute.fixed * 1e6, compute.per_row * 1e6);
-        computes.push(compute);
+        computes.push((alone, compute));
+    }
+    println!("\nModel of the compute:\n\n| w | one process | a rank |\n|---|---|---|");
+    for (width, (alone, compute)) in WIDTHS.iter().zip(&computes) {
+        println!("| {width} | {alone} | {compute} |");
     }
 
     for network in [Network::TEN, Network::HUNDRED] {
@@ -83,28 +87,28 @@ fn report(measured: &Measured, ranks: usize, threads: usize) {
 }
 
 /// What the model says of machines that compute `faster` times as fast as a rank here.
-fn predict(Network { name, sum }: &Network, computes: &[Compute], faster: f64) {
+fn predict(Network { name, sum }: &Network, computes: &[(Compute, Compute)], faster: f64) {
     let Sum { latency, bandwidth } = sum;
-    println!("\n{name}: latency {:.0} µs, bandwidth {:.2} GB/s (assumed)", latency * 1e6, bandwidth / 1e9);
     println!(
-        "p machines, each {faster} times as fast as a rank here: rows for each machine from which a step is at"
+        "\n{name} (taken for it: latency {:.0} µs, bandwidth {:.2} GB/s), p machines, each {faster} times as fast as a rank here:\n",
+        latency * 1e6,
+        bandwidth / 1e9
     );
-    println!(
-        "least p/2 times as fast as on one, and how many times as fast it is with 256 and 4,096 rows for each"
-    );
-    print!("{:>6}", "p");
-    WIDTHS.iter().for_each(|width| print!("  {:>8} {:>7} {:>7}", format!("w {width}"), 256, 4096));
-    println!();
+    print!("| p |");
+    for width in WIDTHS {
+        print!(" w {width}: batch from which | rows each | gain at 256 each |");
+    }
+    println!("\n|---|{}", "---|".repeat(3 * WIDTHS.len()));
     for ranks in RANKS {
-        print!("{ranks:>6}");
-        for (&width, compute) in WIDTHS.iter().zip(computes) {
+        print!("| {ranks} |");
+        for (&width, (alone, compute)) in WIDTHS.iter().zip(computes) {
             let gain = |rows: f64| {
-                let one = compute.seconds(rows * ranks as f64) / faster;
+                let one = alone.seconds(rows * ranks as f64) / faster;
                 one / (compute.seconds(rows) / faster + sum.seconds(ranks, parameters(width)))
             };
             // The gain grows with the rows, and in the end to p.
-            let pays = (1..).find(|&rows| gain(f64::from(rows)) >= ranks as f64 / 2.0);
-            print!("  {:>8} {:>7.1} {:>7.1}", pays.unwrap_or(0), gain(256.0), gain(4096.0));
+            let rows = (1..).find(|&rows| gain(f64::from(rows)) >= ranks as f64 / 2.0).unwrap_or(0);
+            print!(" {} | {rows} | {:.1} |", rows as usize * ranks, gain(256.0));
         }
         println!();
     }

@@ -1,5 +1,5 @@
 use crate::{LENGTHS, Result, SHARES, WIDTHS, fastest};
-use chainrule_core::{Alone, Communicator, Real, Targets};
+use chainrule_core::{Alone, Communicator, Numbers, Real, Targets};
 use chainrule_models::{Network, Samples, SoftmaxCrossEntropy, Training};
 use chainrule_mpi::World;
 use ndarray::Array2;
@@ -14,12 +14,40 @@ pub(crate) struct Measured {
     pub(crate) steps: Vec<Vec<Step>>,
 }
 
+/// All ranks at once, with as many rows each.
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
-    /// By each rank for itself, all at once.
+    /// As one process trains: each block of parameters steps while its gradient is in the cache.
     pub(crate) alone: f64,
-    /// With the sum.
+    /// As a rank trains, but for the sum.
+    pub(crate) compute: f64,
+    /// As a rank trains.
     pub(crate) together: f64,
+}
+
+/// As many ranks, who send nothing.
+#[derive(Debug)]
+struct Silent(Arc<dyn Communicator>);
+
+impl Communicator for Silent {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+    fn sum(&self, _numbers: Numbers) -> Result<()> {
+        Ok(())
+    }
+    fn broadcast(&self, _root: usize, _bytes: &mut [u8]) -> Result<()> {
+        Ok(())
+    }
+    fn barrier(&self) -> Result<()> {
+        Ok(())
+    }
+    fn broadcast_bytes(&self, _root: usize, bytes: &[u8]) -> Result<Vec<u8>> {
+        Ok(bytes.to_vec())
+    }
 }
 
 pub(crate) fn all(world: &World) -> Result<Measured> {
@@ -44,17 +72,21 @@ fn sum(ranks: &dyn Communicator, length: usize) -> Result<f64> {
 
 /// A step of a network of this width, with so many rows for each rank.
 fn step(world: &World, width: usize, rows: usize) -> Result<Step> {
-    const ROUNDS: usize = 2;
+    const ROUNDS: usize = 3;
     let ranks = world.communicator();
     // As many epochs as take some tenths of a second.
     let epochs = (20_000_000 / (width * width + 784 * width) / (rows + 16) + 2).min(60);
-    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    let all_rows = rows * ranks.size();
+    let (mut alone, mut compute, mut together) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ranks.barrier()?;
         alone.push(seconds_per_step(world, Arc::new(Alone), width, rows, epochs)?);
-        together.push(seconds_per_step(world, ranks.clone(), width, rows * ranks.size(), epochs)?);
+        ranks.barrier()?;
+        compute.push(seconds_per_step(world, Arc::new(Silent(ranks.clone())), width, all_rows, epochs)?);
+        ranks.barrier()?;
+        together.push(seconds_per_step(world, ranks.clone(), width, all_rows, epochs)?);
     }
-    Ok(Step { alone: fastest(alone), together: fastest(together) })
+    Ok(Step { alone: fastest(alone), compute: fastest(compute), together: fastest(together) })
 }
 
 fn seconds_per_step(

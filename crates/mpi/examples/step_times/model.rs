@@ -1,4 +1,5 @@
 use crate::LENGTHS;
+use std::fmt::{self, Display};
 
 /// A sum of n numbers over p ranks by halves: 2 ⌈log₂ p⌉ latencies, and 2 (p - 1) / p of the bytes through the network.
 ///
@@ -51,6 +52,12 @@ impl Compute {
 
     pub(crate) fn seconds(&self, rows: f64) -> f64 {
         self.fixed + self.per_row * rows
+    }
+}
+
+impl Display for Compute {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{:.0} µs and {:.2} µs a row", self.fixed * 1e6, self.per_row * 1e6)
     }
 }
 
