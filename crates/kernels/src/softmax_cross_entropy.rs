@@ -163,7 +163,14 @@ impl<F: Real> Kernel<F> for OfFew<'_, F> {
                     &logits,
                     #[inline(always)]
                     |start, count, block| {
-                        self.take(start, count, block, few_classes::exponentials);
+                        // Not the function itself, which a shim without the registers would call.
+                        self.take(
+                            start,
+                            count,
+                            block,
+                            #[inline(always)]
+                            |block| few_classes::exponentials(block),
+                        );
                         if let Some(dlogits) = &mut self.dlogits {
                             few_classes::write_block(block, start, count, dlogits);
                         }

@@ -1,5 +1,5 @@
 //! The same computations at every level of SIMD that this process may use. A limit holds for the whole process, so this is one
-//! test in a process of its own.
+//! test in a process of its own, beside one of how the kernels were compiled.
 //!
 //! `make test` runs the other tests of kernels and the golden values once more with `CHAINRULE_SIMD` set.
 
@@ -209,4 +209,19 @@ fn every_level() {
         assert!(dx.iter().all(|dx| *dx == 0.0));
     }
     limit_simd(SimdLevel::Avx512);
+}
+
+/// Registers of a level exist only in what is inlined into `dispatch`. What is not, such as a function that is passed on by its name, calls each
+/// instruction as a function, and takes fifty times as long.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn no_vector_instruction_is_a_function() {
+    use object::{Object, ObjectSymbol};
+    let program = std::fs::read(std::env::current_exe().expect("a program")).expect("its file");
+    let program = object::File::parse(&*program).expect("an ELF file");
+    let names: Vec<&str> = program.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+    assert!(names.iter().any(|name| name.contains("lanes") && name.contains("avx512")), "no kernels");
+    let left: Vec<_> =
+        names.iter().filter(|name| name.contains("core_arch") && name.contains("_mm")).collect();
+    assert!(left.is_empty(), "{left:#?}");
 }
