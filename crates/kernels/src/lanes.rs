@@ -42,6 +42,10 @@ pub(crate) trait Lanes<F: Real>:
         y.copy_from_slice(&lanes[..y.len()]);
     }
 
+    /// Asks for the 64 bytes at an address, whatever is there, to be brought into the cache.
+    #[inline(always)]
+    fn prefetch(_at: *const F) {}
+
     /// self · b + c, rounded once where the level has FMA, else twice.
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger; `self` where `other` is NaN.

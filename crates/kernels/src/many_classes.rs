@@ -11,9 +11,9 @@ const BLOCKS: usize = 64;
 /// the largest logit and the exponentials. So each block has a largest logit of its own.
 const BLOCK_BYTES: usize = 8192;
 
-/// Logits that one sum in lanes takes before it goes into a total in f64: few enough for the roundings of f32 to stay below one
+/// Logits that sums in [`GROUP`] registers take before they go into a total in f64: few enough for the roundings of f32 to stay below one
 /// unit in the last place of a sum of any length.
-const PART: usize = 256;
+const PART: usize = 1024;
 
 /// A sum of exponentials below it is taken once more without its largest terms. (Apart from the start, where there is nothing to
 /// take it of, that is slower.)
@@ -126,6 +126,11 @@ fn max<F: Real, L: Lanes<F>>(x: &[F]) -> F {
     largest[0].larger(largest[1]).larger(largest[2].larger(largest[3])).largest()
 }
 
+#[inline(always)]
+fn total_of<F: Real, L: Lanes<F>>(sums: [L; GROUP]) -> F {
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()
+}
+
 /// Sums the exponentials; and writes them, times 2⁶⁴, if `WRITE`.
 #[inline(always)]
 fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -> Sums {
@@ -135,12 +140,20 @@ fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -
     let (mut sums, mut total) = (Sums::default(), 0.0);
     for start in (0..x.len()).step_by(PART) {
         let end = x.len().min(start + PART);
-        let (mut below, mut all) = (zero, zero);
+        let (mut below, mut all) = ([zero; GROUP], [zero; GROUP]);
         let mut at = start;
         while at + width <= end {
             let mut group = [zero; GROUP];
             for i in 0..GROUP {
                 group[i] = L::load(&x[at + i * L::WIDTH..][..L::WIDTH]);
+            }
+            for i in 0..GROUP {
+                // The next block or, where rows follow one another, the next row.
+                let next = x.len() + at + i * L::WIDTH;
+                L::prefetch(x.as_ptr().wrapping_add(next));
+                if WRITE {
+                    L::prefetch(e.as_ptr().wrapping_add(next));
+                }
             }
             group = exp.of(group);
             if WRITE {
@@ -148,10 +161,10 @@ fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -
                     group[i].store(&mut e[at + i * L::WIDTH..][..L::WIDTH]);
                 }
             }
-            for e in group {
-                all = all + e;
+            for i in 0..GROUP {
+                all[i] = all[i] + group[i];
                 if !WRITE {
-                    below = L::select(e.differ(one), below + e, below);
+                    below[i] = L::select(group[i].differ(one), below[i] + group[i], below[i]);
                 }
             }
             at += width;
@@ -168,21 +181,23 @@ fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -
                     group[i].store_part(&mut e[place(i)]);
                 }
             }
-            for e in group {
-                all = all + e;
+            for i in 0..GROUP {
+                all[i] = all[i] + group[i];
                 if !WRITE {
-                    below = L::select(e.differ(one), below + e, below);
+                    below[i] = L::select(group[i].differ(one), below[i] + group[i], below[i]);
                 }
             }
         }
-        sums.below += below.sum().as_f64() / TWO_TO_64;
-        total += all.sum().as_f64() / TWO_TO_64;
+        if !WRITE {
+            sums.below += total_of(below).as_f64() / TWO_TO_64;
+        }
+        total += total_of(all).as_f64() / TWO_TO_64;
     }
     if total >= CONFIDENT {
         return Sums { below: total - 1.0, largest: 1.0 };
     }
     if WRITE {
-        for e in e.chunks(PART) {
+        for e in e.chunks(PART / GROUP) {
             let mut below = zero;
             for e in e.chunks(L::WIDTH) {
                 let e = L::load_part(e, F::zero());

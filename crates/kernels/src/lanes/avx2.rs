@@ -106,6 +106,12 @@ impl<F: Real> Avx2<F> {
 
 impl<F: Real> Lanes<F> for Avx2<F> {
     /// All bits of a lane, or none.
+    #[inline(always)]
+    fn prefetch(at: *const F) {
+        // SAFETY: an address that cannot be read is passed over.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+
     type Mask = Self;
 
     #[inline(always)]

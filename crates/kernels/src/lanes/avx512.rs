@@ -69,6 +69,12 @@ impl<F: Real> Avx512<F> {
 }
 
 impl<F: Real> Lanes<F> for Avx512<F> {
+    #[inline(always)]
+    fn prefetch(at: *const F) {
+        // SAFETY: an address that cannot be read is passed over.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+
     type Mask = __mmask16;
 
     #[inline(always)]
