@@ -2,6 +2,7 @@
 # Makes target/interop, a Python environment with the packages that tests/interop calls; once for each change of their list.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/as_root.sh
 
 list=tests/interop/requirements.txt
 environment=${CARGO_TARGET_DIR:-target}/interop
@@ -11,13 +12,11 @@ can_make_environments() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 if ! can_make_environments; then
 	echo "Python's venv is missing; installing it."
-	sudo=
-	if [ "$(id -u)" -ne 0 ]; then sudo=sudo; fi
 	if command -v apt-get >/dev/null 2>&1; then
-		$sudo apt-get update -qq
-		$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv
-	elif command -v dnf >/dev/null 2>&1; then $sudo dnf install -y python3
-	elif command -v pacman >/dev/null 2>&1; then $sudo pacman -Sy --noconfirm python
+		as_root apt-get update -qq
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv
+	elif command -v dnf >/dev/null 2>&1; then as_root dnf install -y python3
+	elif command -v pacman >/dev/null 2>&1; then as_root pacman -Sy --noconfirm python
 	fi
 fi
 if ! can_make_environments; then

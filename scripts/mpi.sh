@@ -2,6 +2,7 @@
 # Makes sure that programs can be built against MPI and started by mpirun; installs Open MPI, and the libclang that reads its header,
 # with the system's package manager where they are missing.
 set -eu
+. "$(dirname "$0")/as_root.sh"
 
 clang() {
 	for directory in ${LIBCLANG_PATH:-} /usr/lib/llvm*/lib /usr/lib64/llvm*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib \
@@ -15,13 +16,6 @@ clang() {
 
 usable() {
 	command -v mpicc >/dev/null 2>&1 && command -v mpirun >/dev/null 2>&1 && clang
-}
-
-as_root() {
-	if [ "$(id -u)" -eq 0 ]; then "$@"; return; fi
-	if command -v sudo >/dev/null 2>&1; then sudo "$@"; return; fi
-	echo "error: MPI is missing, and installing it needs root or sudo: $*" >&2
-	exit 1
 }
 
 if usable; then exit 0; fi

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes sure that OpenBLAS can be linked; installs it with the system's package manager where it is missing.
 set -eu
+. "$(dirname "$0")/as_root.sh"
 
 linkable() {
 	if command -v pkg-config >/dev/null 2>&1 && pkg-config --exists openblas; then return 0; fi
@@ -14,13 +15,6 @@ linkable() {
 		return $found
 	fi
 	return 1
-}
-
-as_root() {
-	if [ "$(id -u)" -eq 0 ]; then "$@"; return; fi
-	if command -v sudo >/dev/null 2>&1; then sudo "$@"; return; fi
-	echo "error: OpenBLAS is missing, and installing it needs root or sudo: $*" >&2
-	exit 1
 }
 
 if linkable; then exit 0; fi
