@@ -106,12 +106,6 @@ impl<F: Real> Avx2<F> {
 
 impl<F: Real> Lanes<F> for Avx2<F> {
     /// All bits of a lane, or none.
-    #[inline(always)]
-    fn prefetch(at: *const F) {
-        // SAFETY: an address that cannot be read is passed over.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
-    }
-
     type Mask = Self;
 
     #[inline(always)]
@@ -136,6 +130,12 @@ impl<F: Real> Lanes<F> for Avx2<F> {
             _mm256_storeu_ps(pointer, self.0[0]);
             _mm256_storeu_ps(pointer.add(8), self.0[1]);
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const F) {
+        // SAFETY: an address that cannot be read is passed over.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]

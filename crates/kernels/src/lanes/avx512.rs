@@ -69,12 +69,6 @@ impl<F: Real> Avx512<F> {
 }
 
 impl<F: Real> Lanes<F> for Avx512<F> {
-    #[inline(always)]
-    fn prefetch(at: *const F) {
-        // SAFETY: an address that cannot be read is passed over.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
-    }
-
     type Mask = __mmask16;
 
     #[inline(always)]
@@ -117,6 +111,12 @@ impl<F: Real> Lanes<F> for Avx512<F> {
                 _mm512_mask_storeu_pd(pointer.cast(), mask as __mmask8, self.double());
             },
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const F) {
+        // SAFETY: an address that cannot be read is passed over.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]

@@ -185,7 +185,7 @@ impl Team {
         Ok(own.filter(|_| lacks.is_none()))
     }
 
-    /// numbers ← rank 0's, where each rank computes the same, but by LAPACK, whose last bits depend on the processor.
+    /// numbers ← rank 0's: also of what each rank computes alike, but by LAPACK, whose last bits depend on the processor.
     pub(crate) fn take_first<F: Real>(&self, numbers: &mut [F]) -> Result<(), Error> {
         /// Numbers that are sent at a time.
         const CHUNK: usize = 1 << 16;
@@ -257,7 +257,9 @@ impl Team {
 /// A power of two about the weight of a batch of `rows` rows: by it, sums fit in any number type, and rounding is as it was.
 fn unit<F: Real>(targets: WeightedTargets<F>, rows: usize) -> f64 {
     let weight: f64 = (0..rows).map(|row| targets.weight(row).as_f64()).sum();
-    if weight > 0.0 { weight.log2().floor().exp2() } else { 1.0 }
+    // By its exponent alone, which is the same on all machines, whatever their logarithm.
+    const EXPONENT: u64 = 0x7FF << 52;
+    if weight.is_normal() { f64::from_bits(weight.to_bits() & EXPONENT) } else { 1.0 }
 }
 
 /// What the rows `share` of a batch sum up to; their gradient is left on the tape.
