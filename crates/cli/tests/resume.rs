@@ -102,7 +102,7 @@ fn a_killed_training_goes_on_to_the_same_bits() {
     place.ok(&format!("{TRAIN} --out whole"));
     let mut child = start(&place, &format!("{TRAIN} --out part"));
     wait_for_checkpoint(&place, "part");
-    let mut kills = 0;
+    let (mut kills, mut is_killed) = (0, false);
     for round in 0..8 {
         sleep(Duration::from_millis(20 + 13 * round));
         if child.try_wait().unwrap().is_some() {
@@ -111,10 +111,15 @@ fn a_killed_training_goes_on_to_the_same_bits() {
         signal(&child, "-KILL");
         child.wait().unwrap();
         kills += 1;
+        // It may have been at its last words, with all written.
+        is_killed = !place.path("part/checkpoint.safetensors").exists();
+        if is_killed {
+            break;
+        }
         child = start(&place, "train --resume part --quiet");
     }
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(is_killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(kills >= 1);
     assert_eq!(result(&place, "part"), result(&place, "whole"));
     // A kill may leave a file without its name behind, never half of one that has it.
