@@ -14,9 +14,6 @@ pub(crate) const FEW: usize = 128;
 /// Classes at a time.
 pub(crate) const GROUP: usize = 4;
 
-/// Up to so many classes a block of samples stays in the registers.
-pub(crate) const TILE: usize = 16;
-
 /// What the exponentials of a block of samples sum to, sample by sample.
 #[derive(Clone, Copy)]
 pub(crate) struct LaneNormalizers<L> {
@@ -24,8 +21,8 @@ pub(crate) struct LaneNormalizers<L> {
     pub(crate) max: L,
     /// 1 / Σ exp(x - max), for exponentials times 2⁶⁴.
     pub(crate) factor: L,
-    /// log Σ exp(x - max)
-    pub(crate) log_sum: L,
+    /// Σ exp(x - max) - 1
+    excess: L,
 }
 
 /// Calls `each` with the number of the first row of each block of [`Lanes::WIDTH`] samples, how many of them there are, and their
@@ -62,93 +59,6 @@ pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
     }
 }
 
-/// [f(0), f(1), …], written out, as a loop with an index would put into memory what it indexes.
-#[inline(always)]
-#[rustfmt::skip]
-fn for_16<T>(mut f: impl FnMut(usize) -> T) -> [T; 16] {
-    [
-        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7),
-        f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
-    ]
-}
-
-/// As [`for_each_block`], for at most C classes, a multiple of [`GROUP`] of at most [`TILE`]: the block is in the registers.
-#[inline(always)]
-pub(crate) fn for_each_tile<F: Real, L: Lanes<F>, const C: usize>(
-    x: &ArrayView2<F>,
-    mut each: impl FnMut(usize, usize, &mut [L; C]),
-) {
-    let rows = x.nrows();
-    for start in (0..rows).step_by(L::WIDTH) {
-        let count = L::WIDTH.min(rows - start);
-        let low = square::<F, L>(x, start, count, 0);
-        let high = if C > L::WIDTH { square::<F, L>(x, start, count, L::WIDTH) } else { low };
-        let mut tile = [L::splat(F::zero()); C];
-        for (class, of_class) in tile.iter_mut().enumerate() {
-            *of_class = if class < L::WIDTH { low[class] } else { high[class - L::WIDTH] };
-        }
-        each(start, count, &mut tile);
-    }
-}
-
-/// The classes from `first` on of [`Lanes::WIDTH`] samples, class by class; -∞ for those that there are not.
-#[inline(always)]
-fn square<F: Real, L: Lanes<F>>(x: &ArrayView2<F>, start: usize, count: usize, first: usize) -> [L; 16] {
-    let classes = x.ncols();
-    let range = classes.min(first)..classes.min(first + L::WIDTH);
-    transpose(for_16(
-        #[inline(always)]
-        |lane: usize| {
-            if lane < L::WIDTH {
-                // Lanes beyond the last row repeat it.
-                L::load_part(&row(x, start + lane.min(count - 1))[range.clone()], F::neg_infinity())
-            } else {
-                L::splat(F::zero())
-            }
-        },
-    ))
-}
-
-/// As [`write_block`], of a tile.
-#[inline(always)]
-pub(crate) fn write_tile<F: Real, L: Lanes<F>, const C: usize>(
-    tile: &[L; C],
-    start: usize,
-    count: usize,
-    y: &mut ArrayViewMut2<F>,
-) {
-    write_square(tile, 0, start, count, y);
-    if C > L::WIDTH {
-        write_square(tile, L::WIDTH, start, count, y);
-    }
-}
-
-#[inline(always)]
-fn write_square<F: Real, L: Lanes<F>, const C: usize>(
-    tile: &[L; C],
-    first: usize,
-    start: usize,
-    count: usize,
-    y: &mut ArrayViewMut2<F>,
-) {
-    let classes = y.ncols();
-    let range = classes.min(first)..classes.min(first + L::WIDTH);
-    let lines = transpose(for_16(
-        #[inline(always)]
-        |class: usize| {
-            if class < L::WIDTH && first + class < C { tile[first + class] } else { L::splat(F::zero()) }
-        },
-    ));
-    for_16(
-        #[inline(always)]
-        |lane: usize| {
-            if lane < count {
-                lines[lane].store_part(&mut row_mut(y, start + lane)[range.clone()]);
-            }
-        },
-    );
-}
-
 /// Writes a block back, sample by sample.
 #[inline(always)]
 pub(crate) fn write_block<F: Real, L: Lanes<F>>(
@@ -174,28 +84,36 @@ pub(crate) fn write_block<F: Real, L: Lanes<F>>(
 pub(crate) fn exponentials<F: Real, L: Lanes<F>>(block: &mut [L]) -> LaneNormalizers<L> {
     let mut sums = Sums::new(block);
     for classes in block.chunks_exact_mut(GROUP) {
-        sums.take(classes);
+        sums.take::<F, GROUP>(classes);
     }
     sums.normalizers()
 }
 
-/// [`exponentials`] of so few classes that they stay in the registers, if no loop is left that indexes them.
+/// [`exponentials`] of a tile.
 #[inline(always)]
-pub(crate) fn tile_exponentials<F: Real, L: Lanes<F>>(block: &mut [L]) -> LaneNormalizers<L> {
-    let mut sums = Sums::new(block);
-    let groups = block.len() / GROUP;
-    assert!(groups <= TILE / GROUP);
-    if groups > 0 {
-        sums.take(&mut block[..GROUP]);
+pub(crate) fn tile_exponentials<F: Real, L: Lanes<F>, const C: usize>(
+    tile: &mut [L; C],
+) -> LaneNormalizers<L> {
+    let mut sums = Sums::new(tile);
+    // Written out: no loop may be left.
+    if C >= GROUP {
+        sums.take::<F, GROUP>(&mut tile[..GROUP]);
     }
-    if groups > 1 {
-        sums.take(&mut block[GROUP..2 * GROUP]);
+    if C >= 2 * GROUP {
+        sums.take::<F, GROUP>(&mut tile[GROUP..2 * GROUP]);
     }
-    if groups > 2 {
-        sums.take(&mut block[2 * GROUP..3 * GROUP]);
+    if C >= 3 * GROUP {
+        sums.take::<F, GROUP>(&mut tile[2 * GROUP..3 * GROUP]);
     }
-    if groups > 3 {
-        sums.take(&mut block[3 * GROUP..]);
+    if C >= 4 * GROUP {
+        sums.take::<F, GROUP>(&mut tile[3 * GROUP..4 * GROUP]);
+    }
+    let rest = &mut tile[C - C % GROUP..];
+    match C % GROUP {
+        1 => sums.take::<F, 1>(rest),
+        2 => sums.take::<F, 2>(rest),
+        3 => sums.take::<F, 3>(rest),
+        _ => {}
     }
     sums.normalizers()
 }
@@ -205,8 +123,8 @@ pub(crate) fn tile_exponentials<F: Real, L: Lanes<F>>(block: &mut [L]) -> LaneNo
 struct Sums<L> {
     max: L,
     exp: ScaledExp<L>,
-    below: L,
-    largest: L,
+    below: [L; GROUP],
+    all: [L; GROUP],
 }
 
 impl<L> Sums<L> {
@@ -215,31 +133,34 @@ impl<L> Sums<L> {
     where
         L: Lanes<F>,
     {
-        let mut max = L::splat(F::neg_infinity());
-        for &x in block {
-            max = max.larger(x);
+        let mut max = [L::splat(F::neg_infinity()); GROUP];
+        for (i, &x) in block.iter().enumerate() {
+            max[i % GROUP] = max[i % GROUP].larger(x);
         }
-        let zero = L::splat(F::zero());
-        Sums { max, exp: ScaledExp::new(max), below: zero, largest: zero }
+        let max = max[0].larger(max[1]).larger(max[2].larger(max[3]));
+        let zero = [L::splat(F::zero()); GROUP];
+        Sums { max, exp: ScaledExp::new(max), below: zero, all: zero }
     }
 
-    /// Makes exponentials of a group of classes.
+    /// Makes exponentials of N classes, at most [`GROUP`].
     #[inline(always)]
-    fn take<F: Real>(&mut self, classes: &mut [L])
+    fn take<F: Real, const N: usize>(&mut self, classes: &mut [L])
     where
         L: Lanes<F>,
     {
-        let (zero, one) = (L::splat(F::zero()), L::splat(F::of(TWO_TO_64)));
-        let group: [L; GROUP] = self.exp.of([classes[0], classes[1], classes[2], classes[3]]);
-        let mut part = [zero; GROUP];
-        for i in 0..GROUP {
+        const { assert!(0 < N && N <= GROUP) };
+        let one = L::splat(F::of(TWO_TO_64));
+        let mut group = [one; N];
+        for i in 0..N {
+            group[i] = classes[i];
+        }
+        group = self.exp.of(group);
+        for i in 0..N {
             let e = group[i];
-            let below_one = e.differ(one);
-            part[i] = L::select(below_one, e, zero);
-            self.largest = L::select(below_one, self.largest, self.largest + one);
+            self.below[i] = L::select(e.differ(one), self.below[i] + e, self.below[i]);
+            self.all[i] = self.all[i] + e;
             classes[i] = e;
         }
-        self.below = self.below + ((part[0] + part[1]) + (part[2] + part[3]));
     }
 
     #[inline(always)]
@@ -247,14 +168,31 @@ impl<L> Sums<L> {
     where
         L: Lanes<F>,
     {
-        let one = L::splat(F::of(TWO_TO_64));
-        let excess = (self.below + (self.largest - one)) * L::splat(F::of(1.0 / TWO_TO_64));
-        let factor = L::splat(F::one()) / (self.below + self.largest);
-        LaneNormalizers { max: self.max, factor, log_sum: ln_1p(excess) }
+        let (one, below) = (L::splat(F::one()), total(self.below));
+        // How many are largest: rounded to a whole number.
+        let rounder = L::splat(F::of(1.5 / F::epsilon().as_f64()));
+        let largest = (total(self.all) - below + rounder) - rounder;
+        let factor = L::splat(F::of(1.0 / TWO_TO_64)) / (below + largest);
+        LaneNormalizers { max: self.max, factor, excess: below + (largest - one) }
     }
 }
 
+/// Of exponentials times 2⁶⁴.
+#[inline(always)]
+fn total<F: Real, L: Lanes<F>>(parts: [L; GROUP]) -> L {
+    ((parts[0] + parts[1]) + (parts[2] + parts[3])) * L::splat(F::of(1.0 / TWO_TO_64))
+}
+
 impl<L> LaneNormalizers<L> {
+    /// log Σ exp(x - max)
+    #[inline(always)]
+    pub(crate) fn log_sum<F: Real>(&self) -> L
+    where
+        L: Lanes<F>,
+    {
+        ln_1p(self.excess)
+    }
+
     /// Calls `each` with each sample's place in the block, its normalizer, and 1 / Σ exp.
     #[inline(always)]
     pub(crate) fn for_each<F: Real>(&self, count: usize, mut each: impl FnMut(usize, Normalizer<F>, f64))
@@ -264,7 +202,7 @@ impl<L> LaneNormalizers<L> {
         let (mut max, mut factor, mut log_sum) = ([F::zero(); 16], [F::zero(); 16], [F::zero(); 16]);
         self.max.store(&mut max[..L::WIDTH]);
         self.factor.store(&mut factor[..L::WIDTH]);
-        self.log_sum.store(&mut log_sum[..L::WIDTH]);
+        self.log_sum().store(&mut log_sum[..L::WIDTH]);
         for sample in 0..count {
             let normalizer = Normalizer { max: max[sample], log_sum: log_sum[sample] };
             each(sample, normalizer, factor[sample].as_f64() * TWO_TO_64);

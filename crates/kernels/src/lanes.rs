@@ -21,6 +21,9 @@ pub(crate) trait Lanes<F: Real>:
 
     const WIDTH: usize = 64 / F::BYTES;
 
+    /// Whether there are registers for a block of samples of a few classes.
+    const TILES: bool = true;
+
     fn splat(x: F) -> Self;
     /// Of exactly [`Lanes::WIDTH`] numbers, as is [`Lanes::store`].
     fn load(x: &[F]) -> Self;
@@ -52,6 +55,8 @@ pub(crate) trait Lanes<F: Real>:
     fn larger(self, other: Self) -> Self;
     fn less(self, other: Self) -> Self::Mask;
     /// Yes where one is NaN.
+    fn not_less(self, other: Self) -> Self::Mask;
+    /// Yes where one is NaN.
     fn differ(self, other: Self) -> Self::Mask;
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
@@ -62,6 +67,10 @@ pub(crate) trait Lanes<F: Real>:
 
     /// Both one after the other, number by number in turns: a₀ b₀ a₁ b₁ ….
     fn zip(self, other: Self) -> (Self, Self);
+    /// The inverse of [`Lanes::zip`]: the numbers at even places of both, one after the other, and those at odd places.
+    fn unzip(self, other: Self) -> (Self, Self);
+    /// The second half of the numbers, and then the first half of the other's.
+    fn middle(self, other: Self) -> Self;
 
     /// The sum of the lanes, each half added to the other.
     fn sum(self) -> F;

@@ -88,6 +88,7 @@ mod softmax;
 mod softmax_cross_entropy;
 mod softmax_jacobian;
 mod threads;
+mod tile;
 
 pub use activations::{
     elu, elu_backward, gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid,

@@ -31,6 +31,8 @@ pub(crate) struct Blocks {
     /// exp(max - the row's max) / Σ exp
     shares: [f64; BLOCKS],
     count: usize,
+    /// The largest logit of the block that comes next. Found before what waits for a block's sums, it fills that time.
+    next_max: Option<f64>,
 }
 
 /// Σ exp(x - max) of the terms below the largest, and how many are largest: so that a small rest is not rounded away.
@@ -46,18 +48,20 @@ impl Blocks {
     pub(crate) fn of<F: Real>(classes: usize) -> Self {
         let len = classes.div_ceil(BLOCKS).max(BLOCK_BYTES / F::BYTES).next_multiple_of(16);
         let count = classes.div_ceil(len);
-        Blocks { len, max: [0.0; BLOCKS], sums: [Sums::default(); BLOCKS], shares: [0.0; BLOCKS], count }
+        let (max, sums, shares) = ([0.0; BLOCKS], [Sums::default(); BLOCKS], [0.0; BLOCKS]);
+        Blocks { len, max, sums, shares, count, next_max: None }
     }
 
-    /// Writes the exponentials of a row, and gives its normalizer with them.
+    /// Writes the exponentials of a row, and gives its normalizer with them. `next` is the row that comes next, or empty.
     #[inline(always)]
     pub(crate) fn exponentials<'r, F: Real, L: Lanes<F>>(
         &'r mut self,
         x: &[F],
         e: &'r mut [F],
+        next: &[F],
     ) -> (Exponentials<'r, F>, Normalizer<F>) {
-        for (block, (x, e)) in x.chunks(self.len).zip(e.chunks_mut(self.len)).enumerate() {
-            self.take::<F, L, true>(block, x, e);
+        for (block, e) in e.chunks_mut(self.len).enumerate() {
+            self.take::<F, L, true>(block, x, e, next);
         }
         let normalizer = self.normalize();
         (Exponentials { scaled: e, block: self.len, shares: &self.shares[..self.count] }, normalizer)
@@ -65,20 +69,32 @@ impl Blocks {
 
     /// The normalizer of [`Blocks::exponentials`], without the row of them.
     #[inline(always)]
-    pub(crate) fn normalizer<F: Real, L: Lanes<F>>(&mut self, x: &[F]) -> Normalizer<F> {
-        for (block, x) in x.chunks(self.len).enumerate() {
-            self.take::<F, L, false>(block, x, &mut []);
+    pub(crate) fn normalizer<F: Real, L: Lanes<F>>(&mut self, x: &[F], next: &[F]) -> Normalizer<F> {
+        for block in 0..self.count {
+            self.take::<F, L, false>(block, x, &mut [], next);
         }
         self.normalize()
     }
 
     #[inline(always)]
-    fn take<F: Real, L: Lanes<F>, const WRITE: bool>(&mut self, block: usize, x: &[F], e: &mut [F]) {
-        let max = max::<F, L>(x);
+    fn take<F: Real, L: Lanes<F>, const WRITE: bool>(
+        &mut self,
+        block: usize,
+        row: &[F],
+        e: &mut [F],
+        next_row: &[F],
+    ) {
+        let (x, rest) = row[block * self.len..].split_at(self.len.min(row.len() - block * self.len));
+        let max = match self.next_max {
+            Some(max) => F::of(max),
+            None => max::<F, L>(x),
+        };
         // With -∞ alone in a block, others may be finite: then each is 0, and not NaN.
         let top = if max == F::neg_infinity() { F::min_value() } else { max };
-        self.sums[block] = sums::<F, L, WRITE>(x, e, top);
-        self.max[block] = max.as_f64();
+        let sums = sums::<F, L, WRITE>(x, e, top);
+        let next = if rest.is_empty() { next_row } else { rest };
+        self.next_max = Some(self::max::<F, L>(&next[..next.len().min(self.len)]).as_f64());
+        (self.max[block], self.sums[block]) = (max.as_f64(), sums);
     }
 
     /// The row's normalizer; and each block's share.

@@ -1,4 +1,5 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
+use std::ops::Range;
 use std::slice;
 
 /// Row `i` as a slice.
@@ -24,6 +25,30 @@ pub(crate) fn row_mut<'a, F>(x: &'a mut ArrayViewMut2<F>, i: usize) -> &'a mut [
     let (stride, columns) = (x.strides()[0], x.ncols());
     // SAFETY: row i is there, its numbers follow one another, and the view, mutably borrowed, lends them for as long.
     unsafe { slice::from_raw_parts_mut(x.as_mut_ptr().offset(i as isize * stride), columns) }
+}
+
+/// Rows as one slice, if they are there and follow one another.
+#[inline(always)]
+pub(crate) fn rows<'a, F>(x: &'a ArrayView2<F>, range: Range<usize>) -> Option<&'a [F]> {
+    let len = contiguous(x.dim(), x.strides(), &range)?;
+    // SAFETY: the rows are there, their numbers follow one another, and the view lends them for as long.
+    Some(unsafe { slice::from_raw_parts(x.as_ptr().add(range.start * x.ncols()), len) })
+}
+
+/// Rows as one mutable slice, if they are there and follow one another.
+#[inline(always)]
+pub(crate) fn rows_mut<'a, F>(x: &'a mut ArrayViewMut2<F>, range: Range<usize>) -> Option<&'a mut [F]> {
+    let len = contiguous(x.dim(), x.strides(), &range)?;
+    let first = range.start * x.ncols();
+    // SAFETY: the rows are there, their numbers follow one another, and the view, mutably borrowed, lends them for as long.
+    Some(unsafe { slice::from_raw_parts_mut(x.as_mut_ptr().add(first), len) })
+}
+
+/// How many numbers the rows have, if they follow one another.
+#[inline(always)]
+fn contiguous((rows, columns): (usize, usize), strides: &[isize], range: &Range<usize>) -> Option<usize> {
+    let one_run = strides[0] == columns as isize && (strides[1] == 1 || columns <= 1);
+    (one_run && range.start <= range.end && range.end <= rows).then(|| range.len() * columns)
 }
 
 /// What ndarray would check, with less around it: a row may be two numbers long.

@@ -125,12 +125,12 @@ impl<L> ScaledExp<L> {
         };
         for i in 0..N {
             // The small terms first: then hardly more than the last rounding is left.
-            x[i] = x[i].mul_add(r[i] * r[i], r[i]) + splat(1.0);
+            x[i] = x[i].mul_add(r[i] * r[i], r[i]);
         }
         for i in 0..N {
-            // NaN passes.
-            let zero = n[i].less(splat(constants.rounder + constants.lowest));
-            x[i] = L::select(zero, splat(0.0), x[i] * n[i].power());
+            // (1 + x) 2ⁿ, rounded as 1 + x is. NaN passes.
+            let (power, zero) = (n[i].power(), n[i].not_less(splat(constants.rounder + constants.lowest)));
+            x[i] = L::select(zero, x[i].mul_add(power, power), splat(0.0));
         }
         x
     }

@@ -135,10 +135,17 @@ impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> f
         let mut blocks = Blocks::of::<F>(self.x.ncols());
         for i in 0..self.x.nrows() {
             let x = row(&self.x, i);
-            let (exponentials, normalizer) = blocks.exponentials::<F, L>(x, row_mut(&mut self.e, i));
+            let e = row_mut(&mut self.e, i);
+            let (exponentials, normalizer) = blocks.exponentials::<F, L>(x, e, next_row(&self.x, i));
             (self.each)(i, x, exponentials, normalizer);
         }
     }
+}
+
+/// Row `i` + 1, empty after the last one.
+#[inline(always)]
+fn next_row<'a, F>(x: &'a ArrayView2<F>, i: usize) -> &'a [F] {
+    if i + 1 < x.nrows() { row(x, i + 1) } else { &[] }
 }
 
 /// Calls `each` with the number of each row, its logits and their normalizer.
@@ -172,7 +179,7 @@ impl<F: Real, E: FnMut(usize, &[F], Normalizer<F>)> Kernel<F> for Normalizers<'_
         }
         let mut blocks = Blocks::of::<F>(x.ncols());
         for i in 0..x.nrows() {
-            (self.each)(i, row(x, i), blocks.normalizer::<F, L>(row(x, i)));
+            (self.each)(i, row(x, i), blocks.normalizer::<F, L>(row(x, i), next_row(x, i)));
         }
     }
 }

@@ -102,6 +102,29 @@ impl<F: Real> Avx2<F> {
             Avx2(ordered, PhantomData)
         }
     }
+
+    /// The numbers at even and at odd places.
+    #[inline(always)]
+    fn unzip_half(x: Self) -> [__m256; 2] {
+        let [a, b] = x.0;
+        // SAFETY: `dispatch` makes sure of the processor's features.
+        unsafe {
+            // Of either half of the registers by itself, in pairs that are then put in order.
+            let (even, odd) = match F::PRECISION {
+                Precision::Single => (
+                    _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
+                    _mm256_castps_pd(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),
+                ),
+                Precision::Double => {
+                    (_mm256_unpacklo_pd(double(a), double(b)), _mm256_unpackhi_pd(double(a), double(b)))
+                }
+            };
+            [
+                single(_mm256_permute4x64_pd::<0b11_01_10_00>(even)),
+                single(_mm256_permute4x64_pd::<0b11_01_10_00>(odd)),
+            ]
+        }
+    }
 }
 
 impl<F: Real> Lanes<F> for Avx2<F> {
@@ -124,12 +147,8 @@ impl<F: Real> Lanes<F> for Avx2<F> {
     #[inline(always)]
     fn store(self, y: &mut [F]) {
         assert!(y.len() == Self::WIDTH);
-        let pointer = y.as_mut_ptr().cast::<f32>();
-        // SAFETY: y is 64 bytes long; any alignment will do. `dispatch` makes sure of the processor's features.
-        unsafe {
-            _mm256_storeu_ps(pointer, self.0[0]);
-            _mm256_storeu_ps(pointer.add(8), self.0[1]);
-        }
+        // SAFETY: y is 64 bytes long; any alignment will do.
+        unsafe { y.as_mut_ptr().cast::<[__m256; 2]>().write_unaligned(self.0) };
     }
 
     #[inline(always)]
@@ -160,6 +179,14 @@ impl<F: Real> Lanes<F> for Avx2<F> {
         either!(
             half: _mm256_cmp_ps::<_CMP_LT_OQ>(self.0[half], other.0[half]),
             _mm256_cmp_pd::<_CMP_LT_OQ>(double(self.0[half]), double(other.0[half]))
+        )
+    }
+
+    #[inline(always)]
+    fn not_less(self, other: Self) -> Self {
+        either!(
+            half: _mm256_cmp_ps::<_CMP_NLT_UQ>(self.0[half], other.0[half]),
+            _mm256_cmp_pd::<_CMP_NLT_UQ>(double(self.0[half]), double(other.0[half]))
         )
     }
 
@@ -214,6 +241,17 @@ impl<F: Real> Lanes<F> for Avx2<F> {
     #[inline(always)]
     fn zip(self, other: Self) -> (Self, Self) {
         (Self::zip_half(self.0[0], other.0[0]), Self::zip_half(self.0[1], other.0[1]))
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        let (low, high) = (Self::unzip_half(self), Self::unzip_half(other));
+        (Avx2([low[0], high[0]], PhantomData), Avx2([low[1], high[1]], PhantomData))
+    }
+
+    #[inline(always)]
+    fn middle(self, other: Self) -> Self {
+        Avx2([self.0[1], other.0[0]], PhantomData)
     }
 
     #[inline(always)]

@@ -60,6 +60,22 @@ impl<F: Real> Avx512<F> {
         )
     }
 
+    /// One half of [`Lanes::unzip`], from place `start` on.
+    #[inline(always)]
+    fn unzip_from(self, other: Self, start: i32) -> Self {
+        either!(
+            {
+                let turn = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+                _mm512_permutex2var_ps(self.0, _mm512_add_epi32(turn, _mm512_set1_epi32(start)), other.0)
+            },
+            {
+                let turn = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+                let turn = _mm512_add_epi64(turn, _mm512_set1_epi64(start.into()));
+                _mm512_permutex2var_pd(self.double(), turn, other.double())
+            }
+        )
+    }
+
     /// That of the first lanes, `count` of them.
     #[inline(always)]
     fn first(count: usize) -> __mmask16 {
@@ -143,6 +159,18 @@ impl<F: Real> Lanes<F> for Avx512<F> {
     }
 
     #[inline(always)]
+    fn not_less(self, other: Self) -> __mmask16 {
+        match F::PRECISION {
+            // SAFETY: `dispatch` makes sure of the processor's features.
+            Precision::Single => unsafe { _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(self.0, other.0) },
+            // SAFETY: `dispatch` makes sure of the processor's features.
+            Precision::Double => unsafe {
+                _mm512_cmp_pd_mask::<_CMP_NLT_UQ>(self.double(), other.double()).into()
+            },
+        }
+    }
+
+    #[inline(always)]
     fn differ(self, other: Self) -> __mmask16 {
         match F::PRECISION {
             // SAFETY: `dispatch` makes sure of the processor's features.
@@ -197,6 +225,20 @@ impl<F: Real> Lanes<F> for Avx512<F> {
     #[inline(always)]
     fn zip(self, other: Self) -> (Self, Self) {
         (self.zip_from(other, 0), self.zip_from(other, 8))
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        (self.unzip_from(other, 0), self.unzip_from(other, 1))
+    }
+
+    #[inline(always)]
+    fn middle(self, other: Self) -> Self {
+        const TURN: i32 = 0b01_00_11_10;
+        either!(
+            _mm512_shuffle_f32x4::<TURN>(self.0, other.0),
+            _mm512_shuffle_f64x2::<TURN>(self.double(), other.double())
+        )
     }
 
     #[inline(always)]

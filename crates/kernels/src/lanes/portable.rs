@@ -54,6 +54,8 @@ impl<F: Real> Portable<F> {
 impl<F: Real> Lanes<F> for Portable<F> {
     type Mask = [bool; 16];
 
+    const TILES: bool = false;
+
     #[inline(always)]
     fn splat(x: F) -> Self {
         Portable([x; 16])
@@ -90,6 +92,15 @@ impl<F: Real> Lanes<F> for Portable<F> {
         let mut mask = [false; 16];
         for (mask, (a, b)) in mask.iter_mut().zip(self.0.iter().zip(&other.0)) {
             *mask = a < b;
+        }
+        mask
+    }
+
+    #[inline(always)]
+    fn not_less(self, other: Self) -> [bool; 16] {
+        let mut mask = [false; 16];
+        for (mask, (a, b)) in mask.iter_mut().zip(self.0.iter().zip(&other.0)) {
+            *mask = !(a < b);
         }
         mask
     }
@@ -167,6 +178,24 @@ impl<F: Real> Lanes<F> for Portable<F> {
             Portable(from_fn(of))
         };
         (turn(0), turn(half))
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        let half = Self::WIDTH / 2;
+        let from = |start: usize| {
+            let of =
+                |lane: usize| (if lane < half { self } else { other }).0[(start + 2 * (lane % half)) % 16];
+            Portable(from_fn(of))
+        };
+        (from(0), from(1))
+    }
+
+    #[inline(always)]
+    fn middle(self, other: Self) -> Self {
+        let half = Self::WIDTH / 2;
+        let of = |lane: usize| (if lane < half { self } else { other }).0[(lane + half) % Self::WIDTH];
+        Portable(from_fn(of))
     }
 
     #[inline(always)]
