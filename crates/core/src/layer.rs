@@ -62,6 +62,13 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
         parameters.fill(F::zero());
     }
 
+    /// Of a layer that is y = x W + b, while training, too: its first parameter W, (inputs, outputs), and b, one for each output or none; so that a network may add it
+    /// up in parts. None by default.
+    fn affine<'p>(&self, parameters: &'p [F]) -> Option<(ArrayView2<'p, F>, &'p [F])> {
+        let _ = parameters;
+        None
+    }
+
     /// y ← f(x; θ). x is (rows, inputs), y is (rows, outputs).
     fn forward(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>);
 

@@ -28,20 +28,20 @@ fn bits<F: Real>(parameters: &[F]) -> Vec<u8> {
     bytes
 }
 
-fn network<F: Real>(path: GradientPath) -> Network<F> {
-    Network::builder(30).dense(150).relu().dense(20).relu().dense(5).softmax_by(path).build().unwrap()
+fn network<F: Real>(inputs: usize, path: GradientPath) -> Network<F> {
+    Network::builder(inputs).dense(150).relu().dense(20).relu().dense(5).softmax_by(path).build().unwrap()
 }
 
 const PATHS: [GradientPath; 4] =
     [GradientPath::Fused, GradientPath::Product, GradientPath::Jacobian, GradientPath::StoredJacobian];
 
-fn the_routes_agree<F: Real>(path: GradientPath, rows: usize) {
-    let (x, labels) = data::<F>(rows, 30, 5);
+fn the_routes_agree<F: Real>(inputs: usize, path: GradientPath, rows: usize) {
+    let (x, labels) = data::<F>(rows, inputs, 5);
     let indices: Vec<usize> = (0..rows).rev().collect();
     let x_batch = x.select(Axis(0), &indices);
     let labels: Vec<usize> = indices.iter().map(|&i| labels[i]).collect();
     let targets = Targets::Classes(&labels);
-    let (mut explicit, mut joint) = (network::<F>(path), network::<F>(path));
+    let (mut explicit, mut joint) = (network::<F>(inputs, path), network::<F>(inputs, path));
     let mut explicit_optimizer = OptimizerState::new(Adam::default(), &explicit).unwrap();
     let mut joint_optimizer = OptimizerState::new(Adam::default(), &joint).unwrap();
     let (mut explicit_tape, mut joint_tape) = (explicit.tape(rows), joint.tape(rows + 3));
@@ -65,17 +65,76 @@ fn the_routes_agree<F: Real>(path: GradientPath, rows: usize) {
 fn the_explicit_route_and_the_joint_step_give_the_same_bits() {
     for path in PATHS {
         for rows in [1, 17, 128, 150] {
-            the_routes_agree::<f32>(path, rows);
-            the_routes_agree::<f64>(path, rows);
+            the_routes_agree::<f32>(30, path, rows);
+            the_routes_agree::<f64>(30, path, rows);
         }
     }
+}
+
+/// So many inputs that few rows go through the first layer by halves.
+const MANY_INPUTS: usize = 700;
+
+#[test]
+fn the_routes_agree_where_the_first_layer_goes_by_halves() {
+    for rows in [1, 17, 100] {
+        the_routes_agree::<f32>(MANY_INPUTS, GradientPath::Fused, rows);
+        the_routes_agree::<f64>(MANY_INPUTS, GradientPath::Fused, rows);
+    }
+}
+
+#[test]
+fn a_first_layer_by_halves_is_the_layer() {
+    let (x, _) = data::<f64>(20, MANY_INPUTS, 5);
+    let mut network = network::<f64>(MANY_INPUTS, GradientPath::Fused);
+    let biases = network.parameter_range(0).end - 150..network.parameter_range(0).end;
+    network.parameters_mut()[biases].iter_mut().enumerate().for_each(|(i, b)| *b = i as f64 * 0.01);
+    let mut tape = network.tape(20);
+    let outputs = network.forward(x.view(), &mut tape).unwrap().output().to_owned();
+    let mut scratch = network.scratch(20);
+    let predicted = network.predict(&x, &(0..20).collect::<Vec<_>>(), &mut scratch).unwrap();
+    let apart = (&outputs - &predicted).iter().fold(0.0_f64, |worst, d| worst.max(d.abs()));
+    assert!(apart < 1e-14, "{apart:e}");
+    // Not the same: it was another sum.
+    assert!(apart > 0.0);
+}
+
+#[test]
+fn a_residual_block_around_a_first_layer_by_halves() {
+    let build = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut network = Network::<f64>::builder(300)
+            .residual(|block| block.dense(300))
+            .dense(4)
+            .softmax()
+            .build()
+            .unwrap();
+        let (x, labels) = data::<f64>(9, 300, 4);
+        let mut optimizer = OptimizerState::new(Sgd::default(), &network).unwrap();
+        let mut tape = network.tape(9);
+        let indices: Vec<usize> = (0..9).collect();
+        pool.install(|| {
+            for _ in 0..3 {
+                let batch = Batch::new(&x, &indices, Targets::Classes(&labels));
+                network
+                    .train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape)
+                    .unwrap();
+            }
+            let outputs = network.forward(x.view(), &mut tape).unwrap().output().to_owned();
+            let mut scratch = network.scratch(9);
+            let apart = &outputs - &network.predict(&x, &indices, &mut scratch).unwrap();
+            assert!(apart.iter().all(|d| d.abs() < 1e-13), "{apart}");
+        });
+        bits(network.parameters())
+    };
+    let one = build(1);
+    assert!([2, 3, 4].into_iter().all(|threads| build(threads) == one));
 }
 
 #[test]
 fn the_paths_give_the_same_gradient() {
     let (x, labels) = data::<f64>(100, 30, 5);
     let gradients = PATHS.map(|path| {
-        let network = network::<f64>(path);
+        let network = network::<f64>(30, path);
         let mut tape = network.tape(100);
         let pass = network.forward(x.view(), &mut tape).unwrap();
         let (loss, gradient) =
@@ -89,9 +148,14 @@ fn the_paths_give_the_same_gradient() {
     }
 }
 
-fn fitted(threads: usize, batch_size: usize, optimizer: Arc<dyn chainrule_core::Optimizer<f32>>) -> Vec<u8> {
-    let (x, labels) = data::<f32>(333, 30, 5);
-    let mut classifier = Classifier::builder(30, 5).hidden(&[150, 20]).seed(4).build().unwrap();
+fn fitted(
+    inputs: usize,
+    threads: usize,
+    batch_size: usize,
+    optimizer: Arc<dyn chainrule_core::Optimizer<f32>>,
+) -> Vec<u8> {
+    let (x, labels) = data::<f32>(333, inputs, 5);
+    let mut classifier = Classifier::builder(inputs, 5).hidden(&[150, 20]).seed(4).build().unwrap();
     let training = Training { epochs: 2, batch_size, seed: 8, threads, optimizer, ..Training::default() };
     classifier.fit(Samples::new(&x, Targets::Classes(&labels)), &training).unwrap();
     bits(classifier.network().parameters())
@@ -99,13 +163,16 @@ fn fitted(threads: usize, batch_size: usize, optimizer: Arc<dyn chainrule_core::
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits_and_so_do_two_runs() {
-    for batch_size in [1, 32, 100, 1000] {
-        let adam = fitted(1, batch_size, Arc::new(Adam::default()));
-        let sgd = fitted(1, batch_size, Arc::new(Sgd::default()));
+    for (inputs, batch_size) in
+        [(30, 1), (30, 32), (30, 100), (30, 1000), (MANY_INPUTS, 32), (MANY_INPUTS, 100), (MANY_INPUTS, 333)]
+    {
+        let adam = fitted(inputs, 1, batch_size, Arc::new(Adam::default()));
+        let sgd = fitted(inputs, 1, batch_size, Arc::new(Sgd::default()));
         assert!(adam != sgd);
         for threads in [0, 1, 2, 3] {
-            assert!(fitted(threads, batch_size, Arc::new(Adam::default())) == adam, "{threads} threads");
-            assert!(fitted(threads, batch_size, Arc::new(Sgd::default())) == sgd, "{threads} threads");
+            let of = |optimizer| fitted(inputs, threads, batch_size, optimizer);
+            assert!(of(Arc::new(Adam::default())) == adam, "{threads} threads");
+            assert!(of(Arc::new(Sgd::default())) == sgd, "{threads} threads");
         }
     }
 }

@@ -60,6 +60,16 @@ impl Dense {
     }
 }
 
+/// y ← x W + b, without b if it is empty.
+pub(crate) fn affine<F: Real>(x: ArrayView2<F>, weight: ArrayView2<F>, bias: &[F], mut y: ArrayViewMut2<F>) {
+    // A bias that is already there costs no pass of its own.
+    let present = if bias.is_empty() { F::zero() } else { F::one() };
+    if !bias.is_empty() {
+        fill_rows(bias, y.view_mut());
+    }
+    matmul(F::one(), x, weight, present, y);
+}
+
 impl<F: Real> Layer<F> for Dense {
     fn name(&self) -> &'static str {
         "dense"
@@ -88,14 +98,13 @@ impl<F: Real> Layer<F> for Dense {
         bias.fill(F::zero());
     }
 
-    fn forward(&self, parameters: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>) {
+    fn affine<'p>(&self, parameters: &'p [F]) -> Option<(ArrayView2<'p, F>, &'p [F])> {
+        Some(self.split(parameters))
+    }
+
+    fn forward(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>) {
         let (weight, bias) = self.split(parameters);
-        // A bias that is already there costs no pass of its own.
-        let present = if bias.is_empty() { F::zero() } else { F::one() };
-        if !bias.is_empty() {
-            fill_rows(bias, y.view_mut());
-        }
-        matmul(F::one(), x, weight, present, y);
+        affine(x, weight, bias, y);
     }
 
     fn backward_input(&self, parameters: &[F], _kept: Kept<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {

@@ -40,10 +40,11 @@ pub(super) fn cut(
 
 /// Calls `work` for each block, in parallel, with that block's part of each buffer.
 ///
-/// A buffer covers exactly the blocks, or is empty and stays so. It splits in halves down to single blocks: no locks, no
-/// allocation.
+/// A buffer covers exactly the blocks, or is empty and stays so. It splits after as many blocks as `cuts` says, the second time in the
+/// part behind the first, and then in halves down to single blocks: no locks, no allocation.
 pub(super) fn for_each_block<F: Real, const N: usize>(
     blocks: &[ParameterBlock],
+    cuts: [Option<usize>; 2],
     buffers: [&mut [F]; N],
     work: &(impl Fn(&ParameterBlock, [&mut [F]; N]) + Sync),
 ) {
@@ -51,7 +52,9 @@ pub(super) fn for_each_block<F: Real, const N: usize>(
         [] => {}
         [block] => work(block, buffers),
         _ => {
-            let (left, right) = blocks.split_at(blocks.len() / 2);
+            let [here, behind] = cuts;
+            let (left, right) =
+                blocks.split_at(here.filter(|&at| 0 < at && at < blocks.len()).unwrap_or(blocks.len() / 2));
             let cut = right[0].range.start - left[0].range.start;
             let mut right_buffers = [const { None }; N];
             let mut parts = right_buffers.iter_mut();
@@ -62,8 +65,8 @@ pub(super) fn for_each_block<F: Real, const N: usize>(
             });
             let right_buffers = right_buffers.map(|part| part.expect("every buffer was split"));
             rayon::join(
-                || for_each_block(left, left_buffers, work),
-                || for_each_block(right, right_buffers, work),
+                || for_each_block(left, [None; 2], left_buffers, work),
+                || for_each_block(right, [behind, None], right_buffers, work),
             );
         }
     }
@@ -96,11 +99,19 @@ mod tests {
         assert!(blocks.len() > 2);
         let mut indices: Vec<f64> = (0..spec.len()).map(|i| i as f64).collect();
         let mut counts = vec![0.0; spec.len()];
-        for_each_block(&blocks, [&mut indices, &mut [], &mut counts], &|block, [indices, none, counts]| {
-            assert!(none.is_empty());
-            assert!(indices.iter().map(|&i| i as usize).eq(block.range.clone()));
-            counts.iter_mut().for_each(|count| *count += 1.0);
-        });
-        assert!(counts.iter().all(|&count| count == 1.0));
+        let all_cuts = [[None, None], [Some(1), Some(2)], [Some(0), Some(0)], [Some(blocks.len()), None]];
+        for (i, cuts) in all_cuts.into_iter().enumerate() {
+            for_each_block(&blocks, cuts, [&mut indices, &mut [], &mut counts], &|block,
+                                                                                  [
+                indices,
+                none,
+                counts,
+            ]| {
+                assert!(none.is_empty());
+                assert!(indices.iter().map(|&i| i as usize).eq(block.range.clone()));
+                counts.iter_mut().for_each(|count| *count += 1.0);
+            });
+            assert!(counts.iter().all(|&count| count == (i + 1) as f64));
+        }
     }
 }

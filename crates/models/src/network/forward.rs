@@ -1,7 +1,8 @@
 use super::tape::Tile;
 use super::{Network, Pass, Tape};
 use chainrule_core::{Draw, Error, Real, Rows};
-use ndarray::{ArrayView2, Axis, Slice};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
+use std::ops::Range;
 
 /// What a tile's way through the network depends on beside its rows.
 #[derive(Clone, Copy)]
@@ -66,26 +67,36 @@ impl<F: Real> Network<F> {
         self.check_inputs(&x)?;
         x.check_finite()?;
         tape.check(self, x.nrows())?;
-        tape.workspace.for_each_tile(x.nrows(), |rows, mut tile| {
-            let run = Run { layers: self.layers.len(), step, first_row: rows.start };
-            tile.inputs_mut().assign(&x.slice_axis(Axis(0), Slice::from(rows)));
-            self.forward_tile(&mut tile, run);
+        let run = Run { layers: self.layers.len(), step, first_row: 0 };
+        let fill = |rows: Range<usize>, mut inputs: ArrayViewMut2<F>| {
+            inputs.assign(&x.slice_axis(Axis(0), Slice::from(rows)));
             Ok(())
-        })?;
+        };
+        self.forward_tiles(x.nrows(), run, &mut tape.workspace, fill, |_, _, _| {})?;
         Ok(Pass::new(self, tape, x.nrows(), step))
     }
 
     /// Runs a tile whose inputs are filled in.
     pub(super) fn forward_tile(&self, tile: &mut Tile<F>, run: Run) {
-        for (position, layer) in self.layers[..run.layers].iter().enumerate() {
+        self.forward_layers(tile, run, 0);
+    }
+
+    /// Runs a tile through the layers from `first` on.
+    pub(super) fn forward_layers(&self, tile: &mut Tile<F>, run: Run, first: usize) {
+        for (position, layer) in self.layers[..run.layers].iter().enumerate().skip(first) {
             let parameters = &self.parameters[self.ranges[position].clone()];
             tile.forward(position, |x, y| match run.draw(position) {
                 None => layer.forward(parameters, x, y),
                 Some(draw) => layer.forward_training(parameters, x, y, draw),
             });
-            if let Some(skip) = self.skips[position] {
-                tile.add_output(skip, position + 1);
-            }
+            self.add_skip(tile, position);
+        }
+    }
+
+    /// Adds to a layer's outputs what skipped layers up to it.
+    pub(super) fn add_skip(&self, tile: &mut Tile<F>, position: usize) {
+        if let Some(skip) = self.skips[position] {
+            tile.add_output(skip, position + 1);
         }
     }
 

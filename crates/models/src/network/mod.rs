@@ -5,6 +5,7 @@
 mod blocks;
 mod builder;
 mod divergence;
+mod first_layer;
 mod forward;
 mod gradient;
 mod pass;

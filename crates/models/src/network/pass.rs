@@ -117,7 +117,7 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
             Ok(())
         })?;
         let gradient = &mut gradient[..network.parameters.len()];
-        for_each_block(&network.blocks, [&mut *gradient], &|block, [gradient]| {
+        for_each_block(&network.blocks, network.first_cuts(rows), [&mut *gradient], &|block, [gradient]| {
             let parameters = &network.parameters[block.range.clone()];
             let layer = &*network.layers[block.layer];
             block_gradient(layer, block, (workspace, rows, run), gradient);

@@ -97,6 +97,20 @@ impl<F: Real> Workspace<F> {
         })
     }
 
+    /// Lends the inputs x of the first `rows` rows, where the first layer's outputs y belong, and, where their gradient will belong later,
+    /// room for a part of them.
+    pub(super) fn first_layer(
+        &mut self,
+        rows: usize,
+        f: impl FnOnce(ArrayView2<F>, ArrayViewMut2<F>, ArrayViewMut2<F>),
+    ) {
+        let Tile { cells, bands } = self.tile(rows);
+        let (x, y, part) = (bands.outputs[0].clone(), bands.outputs[1].clone(), bands.deltas[0].clone());
+        let (left, right) = cells.split_at(Axis(1), y.start);
+        let (middle, right) = right.split_at(Axis(1), part.start - y.start);
+        f(columns(left.view(), x), columns_mut(middle, 0..y.len()), columns_mut(right, 0..part.len()));
+    }
+
     /// The first `rows` rows as one tile.
     pub(super) fn tile(&mut self, rows: usize) -> Tile<'_, F> {
         let shape = (rows, self.bands.stride);
@@ -177,6 +191,14 @@ impl<F: Real> Tile<'_, F> {
         let y = columns(left.view(), bands.outputs[layer + 1].clone());
         let dy = columns(right.view(), dy.start - dx.end..dy.end - dx.end);
         f(Kept::new(x, y), dy, delta);
+    }
+
+    /// The first layer's outputs += the part of them that lies where their gradient will.
+    pub(super) fn add_first_part(&mut self) {
+        let (y, part) = (self.bands.outputs[1].clone(), self.bands.deltas[0].clone());
+        let (left, right) = self.cells.view_mut().split_at(Axis(1), part.start);
+        let mut sum = columns_mut(left, y);
+        sum += &columns(right.view(), 0..part.len());
     }
 
     /// outputs after `to` layers += outputs after `from` layers, which come before.

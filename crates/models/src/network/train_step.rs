@@ -7,7 +7,8 @@ use super::{Network, Tape};
 use crate::OptimizerState;
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
 use chainrule_kernels::with_scratch;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut2};
+use std::ops::Range;
 
 /// The rows of one training step, and their answers.
 #[derive(Clone, Copy)]
@@ -71,10 +72,10 @@ impl<F: Real> Network<F> {
             return Ok(mean);
         }
         let (rule, step, [first, second, third]) = optimizer.begin_step();
-        let layers = &self.layers;
+        let (layers, cuts) = (&self.layers, self.first_cuts(rows));
         let of_rows = (&tape.workspace, rows, run);
         let buffers = [&mut *self.parameters, first, second, third];
-        for_each_block(&self.blocks, buffers, &|block, [parameters, first, second, third]| {
+        for_each_block(&self.blocks, cuts, buffers, &|block, [parameters, first, second, third]| {
             // Nobody else needs this gradient: it never leaves the core's cache.
             with_scratch(parameters.len(), |gradient| {
                 let layer = &*layers[block.layer];
@@ -97,12 +98,10 @@ impl<F: Real> Network<F> {
         objective: &Objective<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
-        workspace.for_each_tile(rows, |range, mut tile| {
-            let run = run.at(range.start);
-            batch.rows.gather(&batch.indices[range.clone()], tile.inputs_mut())?;
-            self.forward_tile(&mut tile, run);
-            self.backward_tile(&mut tile, run, objective, batch.targets.rows(range));
-            Ok(())
+        let fill =
+            |range: Range<usize>, inputs: ArrayViewMut2<F>| batch.rows.gather(&batch.indices[range], inputs);
+        self.forward_tiles(rows, run, workspace, fill, |range, tile, run| {
+            self.backward_tile(tile, run, objective, batch.targets.rows(range));
         })
     }
 
@@ -110,7 +109,7 @@ impl<F: Real> Network<F> {
     pub(super) fn gradient_of_rows(&self, rows: usize, run: Run, tape: &mut Tape<F>) {
         let Tape { workspace, gradient } = tape;
         let gradient = &mut gradient[..self.parameters.len()];
-        for_each_block(&self.blocks, [gradient], &|block, [gradient]| {
+        for_each_block(&self.blocks, self.first_cuts(rows), [gradient], &|block, [gradient]| {
             block_gradient(&*self.layers[block.layer], block, (workspace, rows, run), gradient);
         });
     }
@@ -120,7 +119,7 @@ impl<F: Real> Network<F> {
         let gradient = &mut tape.gradient[..self.parameters.len()];
         let (blocks, layers) = (&self.blocks, &self.layers);
         let buffers = [&mut *self.parameters, &mut *gradient];
-        for_each_block(blocks, buffers, &|block, [parameters, gradient]| {
+        for_each_block(blocks, [None; 2], buffers, &|block, [parameters, gradient]| {
             let specs = layers[block.layer].parameters();
             add_block_penalty(&specs[block.block.parameter], parameters, gradient);
         });
@@ -129,7 +128,7 @@ impl<F: Real> Network<F> {
         }
         let (rule, step, [first, second, third]) = optimizer.begin_step();
         let buffers = [&mut *self.parameters, gradient, first, second, third];
-        for_each_block(blocks, buffers, &|_, [parameters, gradient, first, second, third]| {
+        for_each_block(blocks, [None; 2], buffers, &|_, [parameters, gradient, first, second, third]| {
             rule.update(step, parameters, gradient, [first, second, third]);
         });
         optimizer.end_step();

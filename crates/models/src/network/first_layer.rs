@@ -1,0 +1,100 @@
+use super::Network;
+use super::forward::Run;
+use super::tape::{Tile, Workspace, tile_rows};
+use crate::layers::affine;
+use chainrule_core::{Error, Real};
+use chainrule_kernels::matmul;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use std::ops::Range;
+
+/// Numbers that cores must spare each other before it pays: some two thousand lines of a cache.
+const WORTH: usize = 32 * 1024;
+
+impl<F: Real> Network<F> {
+    /// Of how many inputs the first half of the first layer is, if a batch of `rows` rows goes through it by halves.
+    ///
+    /// A layer of many inputs is y = (b + x₁ W₁) + x₂ W₂: where a core takes the same half of the inputs in every batch, and later
+    /// the same half of W's blocks, it need not fetch what another core has written, line by line, nor take back for writing what
+    /// another has read. What is told instead is x₂ W₂. A function of the shapes alone, as the sum is rounded in another order.
+    pub(super) fn first_half(&self, rows: usize) -> Option<usize> {
+        self.layers[0].affine(&self.parameters[self.ranges[0].clone()])?;
+        let (inputs, outputs) = (self.widths[0], self.widths[1]);
+        if (inputs / 2).saturating_sub(rows) * outputs < WORTH {
+            return None;
+        }
+        Some(self.blocks[self.weight_blocks() / 2].block.rows.start)
+    }
+
+    /// In how many blocks the first layer's weight is cut.
+    fn weight_blocks(&self) -> usize {
+        self.blocks.iter().take_while(|block| block.layer == 0 && block.block.parameter == 0).count()
+    }
+
+    /// Where the blocks are cut first, for the halves of the first layer to stay with their cores.
+    pub(super) fn first_cuts(&self, rows: usize) -> [Option<usize>; 2] {
+        let blocks = self.weight_blocks();
+        match self.first_half(rows) {
+            Some(_) => [Some(blocks / 2), Some(blocks - blocks / 2)],
+            None => [None; 2],
+        }
+    }
+
+    /// Takes the first `rows` rows of a batch forward, in tiles whose inputs `fill` gives, and does `then` with each.
+    pub(super) fn forward_tiles(
+        &self,
+        rows: usize,
+        run: Run,
+        workspace: &mut Workspace<F>,
+        fill: impl Fn(Range<usize>, ArrayViewMut2<F>) -> Result<(), Error> + Sync,
+        then: impl Fn(Range<usize>, &mut Tile<F>, Run) + Sync,
+    ) -> Result<(), Error> {
+        let Some(first) = self.first_half(rows) else {
+            return workspace.for_each_tile(rows, |range, mut tile| {
+                let run = run.at(range.start);
+                fill(range.clone(), tile.inputs_mut())?;
+                self.forward_tile(&mut tile, run);
+                then(range, &mut tile, run);
+                Ok(())
+            });
+        };
+        workspace.for_each_tile(rows, |range, mut tile| fill(range, tile.inputs_mut()))?;
+        let parameters = &self.parameters[self.ranges[0].clone()];
+        let (weight, bias) = self.layers[0].affine(parameters).expect("a layer that goes by halves");
+        let (first_weight, second_weight) = weight.split_at(Axis(0), first);
+        workspace.first_layer(rows, |x, y, part| {
+            let (first_x, second_x) = x.split_at(Axis(1), first);
+            rayon::join(
+                || for_each_piece(first_x, y, &|x, y| affine(x, first_weight, bias, y)),
+                || {
+                    for_each_piece(second_x, part, &|x, part| {
+                        matmul(F::one(), x, second_weight, F::zero(), part);
+                    });
+                },
+            );
+        });
+        workspace.for_each_tile(rows, |range, mut tile| {
+            let run = run.at(range.start);
+            tile.add_first_part();
+            self.add_skip(&mut tile, 0);
+            self.forward_layers(&mut tile, run, 1);
+            then(range, &mut tile, run);
+            Ok(())
+        })
+    }
+}
+
+/// Calls `work` for x and y, in pieces of rows if there are more threads than halves: rows do not see each other, so it is the same
+/// bits, but each piece's thread must fetch the half's weights.
+fn for_each_piece<F: Real>(
+    x: ArrayView2<F>,
+    y: ArrayViewMut2<F>,
+    work: &(impl Fn(ArrayView2<F>, ArrayViewMut2<F>) + Sync),
+) {
+    let rows = x.nrows();
+    if rayon::current_num_threads() <= 2 || rows <= tile_rows(rows) {
+        return work(x, y);
+    }
+    let middle = (rows / 2).next_multiple_of(8);
+    let ((x, last_x), (y, last_y)) = (x.split_at(Axis(0), middle), y.split_at(Axis(0), middle));
+    rayon::join(|| for_each_piece(x, y, work), || for_each_piece(last_x, last_y, work));
+}
