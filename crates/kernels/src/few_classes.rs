@@ -150,11 +150,7 @@ impl<L> Sums<L> {
     {
         const { assert!(0 < N && N <= GROUP) };
         let one = L::splat(F::of(TWO_TO_64));
-        let mut group = [one; N];
-        for i in 0..N {
-            group[i] = classes[i];
-        }
-        group = self.exp.of(group);
+        let group = self.exp.of(*classes.first_chunk::<N>().expect("N classes"));
         for i in 0..N {
             let e = group[i];
             self.below[i] = L::select(e.differ(one), self.below[i] + e, self.below[i]);

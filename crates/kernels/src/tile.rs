@@ -84,10 +84,10 @@ fn riffle<F: Real, L: Lanes<F>, const C: usize>(x: [L; C]) -> [L; C] {
     let (mut y, half) = (x, C / 2);
     for i in 0..half {
         // The second half may start inside of a register.
-        let second = if C % 2 == 0 { x[half + i] } else { x[half + i].middle(x[half + i + 1]) };
+        let second = if C.is_multiple_of(2) { x[half + i] } else { x[half + i].middle(x[half + i + 1]) };
         (y[2 * i], y[2 * i + 1]) = x[i].zip(second);
     }
-    if C % 2 == 1 {
+    if !C.is_multiple_of(2) {
         y[C - 1] = x[half].zip(x[C - 1].middle(x[C - 1])).0;
     }
     y
@@ -99,10 +99,10 @@ fn unriffle<F: Real, L: Lanes<F>, const C: usize>(x: [L; C]) -> [L; C] {
     let (mut y, half) = (x, C / 2);
     for i in 0..half {
         y[i] = x[2 * i].unzip(x[2 * i + 1]).0;
-        let second = if C % 2 == 0 { 2 * i } else { 2 * i + 1 };
+        let second = if C.is_multiple_of(2) { 2 * i } else { 2 * i + 1 };
         y[C - half + i] = x[second].unzip(x[second + 1]).1;
     }
-    if C % 2 == 1 {
+    if !C.is_multiple_of(2) {
         y[half] = x[C - 1].unzip(x[C - 1]).0.middle(x[0].unzip(x[0]).1);
     }
     y

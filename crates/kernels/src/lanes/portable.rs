@@ -98,9 +98,9 @@ impl<F: Real> Lanes<F> for Portable<F> {
 
     #[inline(always)]
     fn not_less(self, other: Self) -> [bool; 16] {
-        let mut mask = [false; 16];
-        for (mask, (a, b)) in mask.iter_mut().zip(self.0.iter().zip(&other.0)) {
-            *mask = !(a < b);
+        let mut mask = self.less(other);
+        for less in &mut mask {
+            *less = !*less;
         }
         mask
     }
