@@ -97,10 +97,11 @@ impl<F: Real> Lanes<F> for Portable<F> {
     }
 
     #[inline(always)]
+    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN is not less")]
     fn not_less(self, other: Self) -> [bool; 16] {
-        let mut mask = self.less(other);
-        for less in &mut mask {
-            *less = !*less;
+        let mut mask = [false; 16];
+        for (mask, (a, b)) in mask.iter_mut().zip(self.0.iter().zip(&other.0)) {
+            *mask = !(a < b);
         }
         mask
     }
