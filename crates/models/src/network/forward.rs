@@ -31,7 +31,8 @@ impl<F: Real> Network<F> {
     ///
     /// Nothing is drawn: a dropout layer lets everything pass, as in a prediction. [`Network::forward_training`] draws.
     ///
-    /// Parallel over tiles of rows, in the current rayon pool.
+    /// Parallel over tiles of rows, in the current rayon pool. A first layer of many inputs is added up in two halves, so that last bits may
+    /// differ from those of [`Network::predict`].
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::OtherNetwork`] or
