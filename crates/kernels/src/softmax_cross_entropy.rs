@@ -175,11 +175,11 @@ impl<F: Real> Kernel<F> for OfFew<'_, F> {
                     &logits,
                     #[inline(always)]
                     |start, count, block| {
-                        // Not the function itself, which a shim without the registers would call.
                         let aims = self.aims::<L>(start);
                         let (logit, normalizers) = self.take(
                             aims,
                             block,
+                            // Not the function itself, which a shim without the registers would call.
                             #[inline(always)]
                             |block| few_classes::exponentials(block),
                         );
@@ -245,7 +245,7 @@ impl<F: Real> OfFew<'_, F> {
         }
     }
 
-    /// Losses of a block of samples; and of their logits makes the gradient, if there is one.
+    /// The labels' logits of a block of samples, and what their exponentials sum to; and of their logits makes the gradient, if there is one.
     #[inline(always)]
     fn take<L: Lanes<F>, B: AsMut<[L]> + ?Sized>(
         &self,

@@ -99,6 +99,17 @@ fn a_first_layer_by_halves_is_the_layer() {
 }
 
 #[test]
+fn a_weight_that_is_one_block_has_no_halves() {
+    let (x, labels) = data::<f32>(2, 12, 5);
+    let mut network = Network::<f32>::builder(12).dense(20_000).relu().dense(5).softmax().build().unwrap();
+    let mut optimizer = OptimizerState::new(Sgd::default(), &network).unwrap();
+    let mut tape = network.tape(2);
+    let batch = Batch::new(&x, &[0, 1], Targets::Classes(&labels));
+    let loss = network.train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape).unwrap();
+    assert!(loss.is_finite());
+}
+
+#[test]
 fn a_residual_block_around_a_first_layer_by_halves() {
     let build = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -19,10 +19,9 @@ impl<F: Real> Network<F> {
     pub(super) fn first_half(&self, rows: usize) -> Option<usize> {
         self.layers[0].affine(&self.parameters[self.ranges[0].clone()])?;
         let (inputs, outputs) = (self.widths[0], self.widths[1]);
-        if (inputs / 2).saturating_sub(rows) * outputs < WORTH {
-            return None;
-        }
-        Some(self.blocks[self.weight_blocks() / 2].block.rows.start)
+        let spared = (inputs / 2).saturating_sub(rows) * outputs;
+        let middle = self.blocks[self.weight_blocks() / 2].block.rows.start;
+        (spared >= WORTH && middle > 0).then_some(middle)
     }
 
     /// In how many blocks the first layer's weight is cut.
