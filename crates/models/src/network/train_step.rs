@@ -37,7 +37,8 @@ impl<'a, F: Real> Batch<'a, F> {
 
 impl<F: Real> Network<F> {
     /// The whole route for one batch, in two parallel regions: every tile is gathered and goes forward and back; then
-    /// every block of the parameters sums its gradient and takes its step while it is hot.
+    /// every block of the parameters sums its gradient and takes its step while it is hot. (A first layer of many inputs takes two
+    /// more regions, by halves of its inputs, before its tiles go on.)
     ///
     /// It gives the mean loss before the step. Parameters come out as the same bits as by [`Network::forward_training`],
     /// [`Pass::backward`](crate::Pass::backward), [`OptimizerState::step`] and [`Network::constrain`], on any number of
