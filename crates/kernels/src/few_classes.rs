@@ -1,29 +1,17 @@
+use crate::lane_normalizers::LaneNormalizers;
 use crate::lanes::{Lanes, transpose};
-use crate::lanes_ln_1p::ln_1p;
 use crate::rows::{row, row_mut};
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
-use crate::softmax::{Exponentials, Normalizer};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::mem::MaybeUninit;
 use std::slice;
 
 /// Up to so many classes samples, not classes, lie side by side in the registers: a row of ten would leave most lanes empty.
-pub(crate) const FEW: usize = 128;
+pub(crate) const FEW: usize = 16;
 
 /// Classes at a time.
 pub(crate) const GROUP: usize = 4;
-
-/// What the exponentials of a block of samples sum to, sample by sample.
-#[derive(Clone, Copy)]
-pub(crate) struct LaneNormalizers<L> {
-    /// The largest logit.
-    pub(crate) max: L,
-    /// 1 / Σ exp(x - max), for exponentials times 2⁶⁴.
-    pub(crate) factor: L,
-    /// Σ exp(x - max) - 1
-    excess: L,
-}
 
 /// Calls `each` with the number of the first row of each block of [`Lanes::WIDTH`] samples, how many of them there are, and their
 /// logits, class by class; classes that there are not, up to a multiple of [`GROUP`], have -∞.
@@ -164,74 +152,11 @@ impl<L> Sums<L> {
     where
         L: Lanes<F>,
     {
-        let (one, below) = (L::splat(F::one()), total(self.below));
-        // How many are largest: rounded to a whole number.
-        let rounder = L::splat(F::of(1.5 / F::epsilon().as_f64()));
-        let largest = (total(self.all) - below + rounder) - rounder;
-        let factor = L::splat(F::of(1.0 / TWO_TO_64)) / (below + largest);
-        LaneNormalizers { max: self.max, factor, excess: below + (largest - one) }
+        LaneNormalizers::new(self.max, total(self.below), total(self.all))
     }
 }
 
-/// Of exponentials times 2⁶⁴.
 #[inline(always)]
-fn total<F: Real, L: Lanes<F>>(parts: [L; GROUP]) -> L {
-    ((parts[0] + parts[1]) + (parts[2] + parts[3])) * L::splat(F::of(1.0 / TWO_TO_64))
-}
-
-impl<L> LaneNormalizers<L> {
-    /// log Σ exp(x - max)
-    #[inline(always)]
-    pub(crate) fn log_sum<F: Real>(&self) -> L
-    where
-        L: Lanes<F>,
-    {
-        ln_1p(self.excess)
-    }
-
-    /// Calls `each` with each sample's place in the block, its normalizer, and 1 / Σ exp.
-    #[inline(always)]
-    pub(crate) fn for_each<F: Real>(&self, count: usize, mut each: impl FnMut(usize, Normalizer<F>, f64))
-    where
-        L: Lanes<F>,
-    {
-        let (mut max, mut factor, mut log_sum) = ([F::zero(); 16], [F::zero(); 16], [F::zero(); 16]);
-        self.max.store(&mut max[..L::WIDTH]);
-        self.factor.store(&mut factor[..L::WIDTH]);
-        self.log_sum().store(&mut log_sum[..L::WIDTH]);
-        for sample in 0..count {
-            let normalizer = Normalizer { max: max[sample], log_sum: log_sum[sample] };
-            each(sample, normalizer, factor[sample].as_f64() * TWO_TO_64);
-        }
-    }
-}
-
-/// Writes the exponentials of each row, and calls `each` with its number, its logits, them, and the normalizer.
-#[inline(always)]
-pub(crate) fn for_each_exponential_row<F: Real, L: Lanes<F>>(
-    x: &ArrayView2<F>,
-    e: &mut ArrayViewMut2<F>,
-    mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
-) {
-    for_each_block::<F, L>(
-        x,
-        #[inline(always)]
-        |start, count, block| {
-            let normalizers = exponentials(block);
-            write_block(block, start, count, e);
-            normalizers.for_each(
-                count,
-                #[inline(always)]
-                |sample, normalizer, share| {
-                    let (x, scaled) = (row(x, start + sample), row_mut(e, start + sample));
-                    each(
-                        start + sample,
-                        x,
-                        Exponentials { scaled, block: FEW, shares: &[share] },
-                        normalizer,
-                    );
-                },
-            );
-        },
-    );
+pub(crate) fn total<F: Real, L: Lanes<F>>(parts: [L; GROUP]) -> L {
+    (parts[0] + parts[1]) + (parts[2] + parts[3])
 }

@@ -115,9 +115,32 @@ pub(crate) fn polynomial<F: Real, L: Lanes<F>, const C: usize, const N: usize>(
 }
 
 /// A computation in [`Lanes`], of whatever level.
-pub(crate) trait Kernel<F: Real> {
+///
+/// The levels are methods, so that each is compiled once, and beside its kernel: functions would all be compiled one after the other.
+pub(crate) trait Kernel<F: Real>: Sized {
     /// `#[inline(always)]`, and so must be all that it calls: registers exist only inside [`dispatch`].
     fn run<L: Lanes<F>>(self);
+
+    #[inline(never)]
+    fn portable(self) {
+        self.run::<portable::Portable<F>>();
+    }
+
+    /// # Safety
+    /// The processor must have the features.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+    unsafe fn avx512(self) {
+        self.run::<avx512::Avx512<F>>();
+    }
+
+    /// # Safety
+    /// The processor must have the features.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(self) {
+        self.run::<avx2::Avx2<F>>();
+    }
 }
 
 /// Runs the kernel at this process's [`SimdLevel`].
@@ -126,22 +149,10 @@ pub(crate) fn dispatch<F: Real>(kernel: impl Kernel<F>) {
     match simd_level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: simd_level found the features on this processor.
-        SimdLevel::Avx512 => unsafe { avx512(kernel) },
+        SimdLevel::Avx512 => unsafe { kernel.avx512() },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: simd_level found the features on this processor.
-        SimdLevel::Avx2 => unsafe { avx2(kernel) },
-        _ => kernel.run::<portable::Portable<F>>(),
+        SimdLevel::Avx2 => unsafe { kernel.avx2() },
+        _ => kernel.portable(),
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn avx512<F: Real>(kernel: impl Kernel<F>) {
-    kernel.run::<avx512::Avx512<F>>();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<F: Real>(kernel: impl Kernel<F>) {
-    kernel.run::<avx2::Avx2<F>>();
 }

@@ -63,17 +63,21 @@ mod cross_entropy;
 mod dropout;
 mod element_losses;
 mod exp;
+mod exponential_rows;
 mod few_classes;
 mod fill_rows;
 mod focal;
 mod focal_term;
 mod jacobian_by_rows;
+mod label_cross_entropy;
+mod lane_normalizers;
 mod lanes;
 mod lanes_ln_1p;
 mod layer_norm;
 mod log_softmax;
 mod many_classes;
 mod matmul;
+mod normalizer;
 #[cfg(feature = "blas")]
 mod orthogonal;
 #[cfg(feature = "blas")]
@@ -87,6 +91,7 @@ mod simd;
 mod softmax;
 mod softmax_cross_entropy;
 mod softmax_jacobian;
+mod some_classes;
 mod threads;
 mod tile;
 

@@ -1,7 +1,7 @@
 use crate::exp::shifted_exp;
 use crate::lanes::Lanes;
+use crate::normalizer::{Exponentials, Normalizer};
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
-use crate::softmax::{Exponentials, Normalizer};
 use chainrule_core::Real;
 
 /// A row is cut into at most so many blocks …

@@ -134,4 +134,44 @@ impl<L> ScaledExp<L> {
         }
         x
     }
+
+    /// The numbers of each lane apart: lanes may stand for rows.
+    #[inline(always)]
+    pub(crate) fn lanes<F: Real>(&self) -> LaneExps<F>
+    where
+        L: Lanes<F>,
+    {
+        let mut lanes = LaneExps {
+            shift: [F::zero(); 16],
+            max: [F::zero(); 16],
+            multiple: [F::zero(); 16],
+            rest: [F::zero(); 16],
+        };
+        self.shift.store(&mut lanes.shift[..L::WIDTH]);
+        self.max.store(&mut lanes.max[..L::WIDTH]);
+        self.multiple.store(&mut lanes.multiple[..L::WIDTH]);
+        self.rest.store(&mut lanes.rest[..L::WIDTH]);
+        lanes
+    }
+}
+
+/// A [`ScaledExp`], lane by lane.
+pub(crate) struct LaneExps<F> {
+    shift: [F; 16],
+    max: [F; 16],
+    multiple: [F; 16],
+    rest: [F; 16],
+}
+
+impl<F: Real> LaneExps<F> {
+    /// That of one lane, in all lanes.
+    #[inline(always)]
+    pub(crate) fn of<L: Lanes<F>>(&self, lane: usize) -> ScaledExp<L> {
+        ScaledExp {
+            shift: L::splat(self.shift[lane]),
+            max: L::splat(self.max[lane]),
+            multiple: L::splat(self.multiple[lane]),
+            rest: L::splat(self.rest[lane]),
+        }
+    }
 }

@@ -1,10 +1,11 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
-use crate::few_classes::{self, FEW, LaneNormalizers};
-use crate::lanes::{Kernel, Lanes, dispatch, splat};
+use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
+use crate::label_cross_entropy::LabelCrossEntropy;
+use crate::lanes::dispatch;
+use crate::normalizer::Normalizer;
 use crate::rows::assert_same_shape;
-use crate::softmax::{Normalizer, for_each_exponential_row, for_each_normalizer};
-use crate::tile::{read_tile, write_tile};
+use crate::some_classes::SOME;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -28,8 +29,15 @@ pub fn cross_entropy_on_logits<F: Real>(
                    targets: Targets<F>,
                    options: CrossEntropyOptions,
                    losses: ArrayViewMut1<F>| {
-        if let Some(labels) = few_labels(logits.ncols(), targets, options) {
-            return dispatch(OfFew { logits, labels, options, scale: F::zero(), losses, dlogits: None });
+        if let Some(labels) = labels_of_blocks(logits.ncols(), targets, options) {
+            return dispatch(LabelCrossEntropy {
+                logits,
+                labels,
+                options,
+                scale: F::zero(),
+                losses,
+                dlogits: None,
+            });
         }
         for_each_normalizer(
             logits,
@@ -92,8 +100,15 @@ pub fn softmax_cross_entropy<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        if let Some(labels) = few_labels(logits.ncols(), targets, options) {
-            return dispatch(OfFew { logits, labels, options, scale, losses, dlogits: Some(dlogits) });
+        if let Some(labels) = labels_of_blocks(logits.ncols(), targets, options) {
+            return dispatch(LabelCrossEntropy {
+                logits,
+                labels,
+                options,
+                scale,
+                losses,
+                dlogits: Some(dlogits),
+            });
         }
         for_each_exponential_row(
             logits,
@@ -128,170 +143,14 @@ fn loss_of_logits<F: Real>(logits: &[F], target: Target<F>, normalizer: &Normali
     loss_of_row(target, logits.len(), |class| normalizer.log_sum - (logits[class] - normalizer.max))
 }
 
-/// The labels, where classes are few and each row aims at one of them.
-fn few_labels<'a, F: Real>(
+/// The labels, where each row aims at one class and classes are few enough for blocks of rows.
+fn labels_of_blocks<'a, F: Real>(
     classes: usize,
     targets: Targets<'a, F>,
     options: CrossEntropyOptions,
 ) -> Option<&'a [usize]> {
     match targets {
-        Targets::Classes(labels) if classes <= FEW && options.label_smoothing == 0.0 => Some(labels),
+        Targets::Classes(labels) if classes <= SOME && options.label_smoothing == 0.0 => Some(labels),
         _ => None,
-    }
-}
-
-/// Both functions where samples lie side by side in the registers.
-struct OfFew<'a, F> {
-    logits: ArrayView2<'a, F>,
-    labels: &'a [usize],
-    options: CrossEntropyOptions<'a>,
-    scale: F,
-    losses: ArrayViewMut1<'a, F>,
-    dlogits: Option<ArrayViewMut2<'a, F>>,
-}
-
-impl<F: Real> Kernel<F> for OfFew<'_, F> {
-    #[inline(always)]
-    fn run<L: Lanes<F>>(mut self) {
-        match self.logits.ncols() {
-            2 if L::TILES => self.in_tiles::<L, 2>(),
-            3 if L::TILES => self.in_tiles::<L, 3>(),
-            4 if L::TILES => self.in_tiles::<L, 4>(),
-            5 if L::TILES => self.in_tiles::<L, 5>(),
-            6 if L::TILES => self.in_tiles::<L, 6>(),
-            7 if L::TILES => self.in_tiles::<L, 7>(),
-            8 if L::TILES => self.in_tiles::<L, 8>(),
-            9 if L::TILES => self.in_tiles::<L, 9>(),
-            10 if L::TILES => self.in_tiles::<L, 10>(),
-            11 if L::TILES => self.in_tiles::<L, 11>(),
-            12 if L::TILES => self.in_tiles::<L, 12>(),
-            13 if L::TILES => self.in_tiles::<L, 13>(),
-            14 if L::TILES => self.in_tiles::<L, 14>(),
-            15 if L::TILES => self.in_tiles::<L, 15>(),
-            16 if L::TILES => self.in_tiles::<L, 16>(),
-            _ => {
-                let logits = self.logits;
-                few_classes::for_each_block::<F, L>(
-                    &logits,
-                    #[inline(always)]
-                    |start, count, block| {
-                        let aims = self.aims::<L>(start);
-                        let (logit, normalizers) = self.take(
-                            aims,
-                            block,
-                            // Not the function itself, which a shim without the registers would call.
-                            #[inline(always)]
-                            |block| few_classes::exponentials(block),
-                        );
-                        if let Some(dlogits) = &mut self.dlogits {
-                            few_classes::write_block(block, start, count, dlogits);
-                        }
-                        self.write_losses(start, aims[1], logit, &normalizers);
-                    },
-                );
-            }
-        }
-    }
-}
-
-impl<F: Real> OfFew<'_, F> {
-    #[inline(always)]
-    fn in_tiles<L: Lanes<F>, const C: usize>(&mut self) {
-        for start in (0..self.logits.nrows()).step_by(L::WIDTH) {
-            // Before the tile, which a call would put into memory.
-            let aims = self.aims::<L>(start);
-            let mut tile = read_tile::<F, L, C>(&self.logits, start);
-            let (logit, normalizers) = self.take(
-                aims,
-                &mut tile,
-                #[inline(always)]
-                |tile| few_classes::tile_exponentials(tile),
-            );
-            if let Some(dlogits) = &mut self.dlogits {
-                write_tile(tile, start, dlogits);
-            }
-            self.write_losses(start, aims[1], logit, &normalizers);
-        }
-    }
-
-    /// Labels and weights of a block of samples.
-    #[inline(always)]
-    fn aims<L: Lanes<F>>(&self, start: usize) -> [L; 2] {
-        let labels = &self.labels[start..self.labels.len().min(start + L::WIDTH)];
-        let (mut label, mut weight) = ([F::zero(); 16], [F::one(); 16]);
-        let mut largest = 0;
-        for (lane, &of_row) in label.iter_mut().zip(labels) {
-            *lane = F::of(of_row as f64);
-            largest = largest.max(of_row);
-        }
-        let CrossEntropyOptions { class_weights, ignored_label, .. } = self.options;
-        if largest >= self.logits.ncols() || class_weights.is_some() || ignored_label.is_some() {
-            self.weigh(start, labels, &mut label, &mut weight);
-        }
-        [L::load(&label[..L::WIDTH]), L::load(&weight[..L::WIDTH])]
-    }
-
-    /// The weights of labels. An ignored row's label is no class, and its weight 0.
-    #[inline(never)]
-    fn weigh(&self, start: usize, labels: &[usize], label: &mut [F; 16], weight: &mut [F; 16]) {
-        for (sample, &of_row) in labels.iter().enumerate() {
-            if self.options.ignored_label == Some(of_row) {
-                (label[sample], weight[sample]) = (-F::one(), F::zero());
-            } else {
-                assert!(of_row < self.logits.ncols(), "the label of row {} is {of_row}", start + sample);
-                weight[sample] =
-                    self.options.class_weights.map_or(F::one(), |weights| F::of(weights[of_row]));
-            }
-        }
-    }
-
-    /// The labels' logits of a block of samples, and what their exponentials sum to; and of their logits makes the gradient, if there is one.
-    #[inline(always)]
-    fn take<L: Lanes<F>, B: AsMut<[L]> + ?Sized>(
-        &self,
-        [label, weight]: [L; 2],
-        block: &mut B,
-        exponentials: impl Fn(&mut B) -> LaneNormalizers<L>,
-    ) -> (L, LaneNormalizers<L>) {
-        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
-        let mut logit = zero;
-        for (class, &x) in block.as_mut().iter().enumerate() {
-            logit = L::select(label.differ(splat(class as f64)), logit, x);
-        }
-        let normalizers = exponentials(block);
-        if self.dlogits.is_some() {
-            let (ignored, factor) = (label.less(zero), weight * L::splat(self.scale));
-            for (class, x) in block.as_mut().iter_mut().enumerate() {
-                let s = *x * normalizers.factor;
-                let s = L::select(label.differ(splat(class as f64)), s, s - one);
-                *x = L::select(ignored, zero, s * factor);
-            }
-        }
-        (logit, normalizers)
-    }
-
-    /// Apart from the gradient, and after it, as a logarithm is long and nothing waits for it.
-    #[inline(always)]
-    fn write_losses<L: Lanes<F>>(
-        &mut self,
-        start: usize,
-        weight: L,
-        logit: L,
-        normalizers: &LaneNormalizers<L>,
-    ) {
-        let zero = L::splat(F::zero());
-        let loss = weight * (normalizers.log_sum() - (logit - normalizers.max));
-        let loss = L::select(weight.differ(zero), loss, zero);
-        let count = L::WIDTH.min(self.labels.len() - start);
-        match self.losses.as_slice_mut() {
-            Some(losses) => loss.store_part(&mut losses[start..start + count]),
-            None => {
-                let mut losses = [F::zero(); 16];
-                loss.store_part(&mut losses[..count]);
-                for (sample, &loss) in losses[..count].iter().enumerate() {
-                    self.losses[start + sample] = loss;
-                }
-            }
-        }
     }
 }

@@ -139,9 +139,8 @@ impl<F: Real> Lanes<F> for Avx2<F> {
     #[inline(always)]
     fn load(x: &[F]) -> Self {
         assert!(x.len() == Self::WIDTH);
-        let pointer = x.as_ptr().cast::<f32>();
-        // SAFETY: x is 64 bytes long; any alignment will do. `dispatch` makes sure of the processor's features.
-        Avx2(unsafe { [_mm256_loadu_ps(pointer), _mm256_loadu_ps(pointer.add(8))] }, PhantomData)
+        // SAFETY: x is 64 bytes long; any alignment will do.
+        Avx2(unsafe { x.as_ptr().cast::<[__m256; 2]>().read_unaligned() }, PhantomData)
     }
 
     #[inline(always)]

@@ -95,15 +95,15 @@ impl<F: Real> Lanes<F> for Avx512<F> {
     #[inline(always)]
     fn load(x: &[F]) -> Self {
         assert!(x.len() == Self::WIDTH);
-        // SAFETY: x is 64 bytes long; any alignment will do. `dispatch` makes sure of the processor's features.
-        Avx512(unsafe { _mm512_loadu_ps(x.as_ptr().cast()) }, PhantomData)
+        // SAFETY: x is 64 bytes long; any alignment will do.
+        Avx512(unsafe { x.as_ptr().cast::<__m512>().read_unaligned() }, PhantomData)
     }
 
     #[inline(always)]
     fn store(self, y: &mut [F]) {
         assert!(y.len() == Self::WIDTH);
-        // SAFETY: y is 64 bytes long; any alignment will do. `dispatch` makes sure of the processor's features.
-        unsafe { _mm512_storeu_ps(y.as_mut_ptr().cast(), self.0) }
+        // SAFETY: y is 64 bytes long; any alignment will do.
+        unsafe { y.as_mut_ptr().cast::<__m512>().write_unaligned(self.0) };
     }
 
     #[inline(always)]

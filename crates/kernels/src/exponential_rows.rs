@@ -1,0 +1,188 @@
+use crate::few_classes::{self, FEW};
+use crate::lanes::{Kernel, Lanes, dispatch};
+use crate::many_classes::Blocks;
+use crate::normalizer::{Exponentials, Normalizer};
+use crate::rows::{row, row_mut};
+use crate::some_classes::{self, SOME};
+use crate::vectorize;
+use chainrule_core::Real;
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+
+/// Rows of at most [`SOME`] classes at a time: their exponentials stay in the second cache.
+const CHUNK: usize = 64;
+
+/// Writes exponentials of each row into the row of `e`, and calls `each` with the row's number, its logits, the exponentials, and
+/// the normalizer.
+pub(crate) fn for_each_exponential_row<F: Real>(
+    x: ArrayView2<F>,
+    mut e: ArrayViewMut2<F>,
+    mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
+) {
+    if x.ncols() > SOME {
+        return dispatch(LongRows { x, e, each });
+    }
+    vectorize(
+        #[inline(always)]
+        || {
+            for start in (0..x.nrows()).step_by(CHUNK) {
+                let rows = start..x.nrows().min(start + CHUNK);
+                let mut chunk = [OfRow::default(); CHUNK];
+                short_rows(x, Some(&mut e), start, &mut chunk[..rows.len()]);
+                for (i, OfRow { normalizer, share }) in rows.zip(chunk) {
+                    let scaled = row_mut(&mut e, i);
+                    each(i, row(&x, i), Exponentials { scaled, block: SOME, shares: &[share] }, normalizer);
+                }
+            }
+        },
+    );
+}
+
+/// Calls `each` with the number of each row, its logits and their normalizer.
+pub(crate) fn for_each_normalizer<F: Real>(
+    x: ArrayView2<F>,
+    mut each: impl FnMut(usize, &[F], Normalizer<F>),
+) {
+    let long = x.ncols() > SOME;
+    let mut blocks = long.then(|| Blocks::of::<F>(x.ncols()));
+    let at_once = if long { 1 } else { CHUNK };
+    vectorize(
+        #[inline(always)]
+        || {
+            for start in (0..x.nrows()).step_by(at_once) {
+                let rows = start..x.nrows().min(start + at_once);
+                let mut chunk = [OfRow::default(); CHUNK];
+                match &mut blocks {
+                    Some(blocks) => {
+                        chunk[0].normalizer = long_row(blocks, row(&x, start), next_row(&x, start))
+                    }
+                    None => short_rows(x, None, start, &mut chunk[..rows.len()]),
+                }
+                for (i, of_row) in rows.zip(chunk) {
+                    each(i, row(&x, i), of_row.normalizer);
+                }
+            }
+        },
+    );
+}
+
+/// The normalizer of a row, and 1 / Σ exp(x - max).
+#[derive(Clone, Copy)]
+struct OfRow<F> {
+    normalizer: Normalizer<F>,
+    share: f64,
+}
+
+impl<F: Real> Default for OfRow<F> {
+    fn default() -> Self {
+        OfRow { normalizer: Normalizer { max: F::zero(), log_sum: F::zero() }, share: 0.0 }
+    }
+}
+
+/// Of at most [`SOME`] classes, from row `start` on. A function, as everything that calls it would else have a copy of it for each level.
+#[inline(never)]
+fn short_rows<F: Real>(
+    x: ArrayView2<F>,
+    e: Option<&mut ArrayViewMut2<F>>,
+    start: usize,
+    normalizers: &mut [OfRow<F>],
+) {
+    let rows = s![start..start + normalizers.len(), ..];
+    let e = e.map(|e| e.slice_mut(rows));
+    dispatch(ShortRows { x: x.slice(rows), e, normalizers });
+}
+
+struct ShortRows<'a, F> {
+    x: ArrayView2<'a, F>,
+    e: Option<ArrayViewMut2<'a, F>>,
+    normalizers: &'a mut [OfRow<F>],
+}
+
+impl<F: Real> Kernel<F> for ShortRows<'_, F> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(mut self) {
+        if self.x.ncols() <= FEW {
+            return few_classes::for_each_block::<F, L>(
+                &self.x,
+                #[inline(always)]
+                |start, count, block| {
+                    let normalizers = few_classes::exponentials(block);
+                    if let Some(e) = &mut self.e {
+                        few_classes::write_block(block, start, count, e);
+                    }
+                    normalizers.for_each(
+                        count,
+                        #[inline(always)]
+                        |lane, normalizer, share| {
+                            self.normalizers[start + lane] = OfRow { normalizer, share }
+                        },
+                    );
+                },
+            );
+        }
+        let of_row = self.x.ncols().div_ceil(L::WIDTH);
+        some_classes::for_each_block::<F, L>(
+            &self.x,
+            #[inline(always)]
+            |start, exponentials, normalizers| {
+                let rows = exponentials.chunks_exact(of_row);
+                normalizers.for_each(
+                    rows.len(),
+                    #[inline(always)]
+                    |lane, normalizer, share| self.normalizers[start + lane] = OfRow { normalizer, share },
+                );
+                if let Some(e) = &mut self.e {
+                    for (lane, of_row) in rows.enumerate() {
+                        some_classes::write_row::<F, L>(of_row, F::one(), F::one(), row_mut(e, start + lane));
+                    }
+                }
+            },
+        );
+    }
+}
+
+struct LongRows<'a, F, E> {
+    x: ArrayView2<'a, F>,
+    e: ArrayViewMut2<'a, F>,
+    each: E,
+}
+
+impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> for LongRows<'_, F, E> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(mut self) {
+        let mut blocks = Blocks::of::<F>(self.x.ncols());
+        for i in 0..self.x.nrows() {
+            let x = row(&self.x, i);
+            let e = row_mut(&mut self.e, i);
+            let (exponentials, normalizer) = blocks.exponentials::<F, L>(x, e, next_row(&self.x, i));
+            (self.each)(i, x, exponentials, normalizer);
+        }
+    }
+}
+
+/// Row `i` + 1, empty after the last one.
+#[inline(always)]
+fn next_row<'a, F>(x: &'a ArrayView2<F>, i: usize) -> &'a [F] {
+    if i + 1 < x.nrows() { row(x, i + 1) } else { &[] }
+}
+
+/// Of one row. A function for the same reason as [`short_rows`].
+#[inline(never)]
+fn long_row<F: Real>(blocks: &mut Blocks, x: &[F], next: &[F]) -> Normalizer<F> {
+    let mut normalizer = OfRow::default().normalizer;
+    dispatch(LongRow { blocks, x, next, normalizer: &mut normalizer });
+    normalizer
+}
+
+struct LongRow<'a, F> {
+    blocks: &'a mut Blocks,
+    x: &'a [F],
+    next: &'a [F],
+    normalizer: &'a mut Normalizer<F>,
+}
+
+impl<F: Real> Kernel<F> for LongRow<'_, F> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(self) {
+        *self.normalizer = self.blocks.normalizer::<F, L>(self.x, self.next);
+    }
+}
