@@ -29,7 +29,7 @@ pub(crate) use openblas::count_product;
 #[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemv, has_small_kernels, syrk, use_one_thread};
+pub(crate) use openblas::{Operand, gemm, gemm_of_row, has_small_kernels, syrk, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -189,55 +189,43 @@ mod openblas {
         }
     }
 
-    /// y ← A x, with A (n × n) row-major and contiguous.
+    /// C ← α A B + β C, as [`gemm`], for a single row of A and C, and B as it lies.
     ///
     /// # Panics
-    /// If the lengths do not agree or n exceeds BLAS's integers.
-    pub(crate) fn gemv<F: Real>(a: &[F], x: &[F], y: &mut [F]) {
-        let n = x.len();
-        assert!(y.len() == n && a.len() == n * n, "gemv: ({n} × {n}) times {n}");
-        let order = c_int::try_from(n).expect("gemv: a length that fits BLAS's integers");
+    /// If a size exceeds BLAS's integers.
+    ///
+    /// # Safety
+    /// As [`gemm`].
+    pub(crate) unsafe fn gemm_of_row<F: Real>(
+        [m, n, k]: [usize; 3],
+        alpha: F,
+        a: Operand<F>,
+        b: Operand<F>,
+        beta: F,
+        c: *mut F,
+        _ldc: usize,
+    ) {
+        assert!(m == 1 && !a.transposed && !b.transposed);
         use_one_thread();
-        count_product();
-        let (row_major, no_transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasNoTrans);
-        let lda = order.max(1);
-        // SAFETY: the lengths were checked above, y is borrowed mutably and so overlaps nothing; `Real` is sealed, so
-        // PRECISION tells what F is.
+        if beta == F::zero() {
+            // SAFETY: the caller vouches for n numbers of C. Whatever they are, NaN too, is not to matter.
+            unsafe { std::slice::from_raw_parts_mut(c, n) }.fill(F::zero());
+        }
+        let integer = |size| c_int::try_from(size).expect("matmul: sizes that fit BLAS's integers");
+        let ([k, n], ldb) = ([k, n].map(integer), integer(b.leading_dimension));
+        let (layout, transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasTrans);
+        // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
         unsafe {
             match F::PRECISION {
                 Precision::Single => {
-                    let (a, x, y) = (a.as_ptr().cast(), x.as_ptr().cast(), y.as_mut_ptr().cast());
-                    cblas_sys::cblas_sgemv(
-                        row_major,
-                        no_transpose,
-                        order,
-                        order,
-                        1.0,
-                        a,
-                        lda,
-                        x,
-                        1,
-                        0.0,
-                        y,
-                        1,
-                    );
+                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
+                    let (alpha, beta) = (alpha.as_f64() as f32, beta.as_f64() as f32);
+                    cblas_sys::cblas_sgemv(layout, transpose, k, n, alpha, b, ldb, a, 1, beta, c, 1);
                 }
                 Precision::Double => {
-                    let (a, x, y) = (a.as_ptr().cast(), x.as_ptr().cast(), y.as_mut_ptr().cast());
-                    cblas_sys::cblas_dgemv(
-                        row_major,
-                        no_transpose,
-                        order,
-                        order,
-                        1.0,
-                        a,
-                        lda,
-                        x,
-                        1,
-                        0.0,
-                        y,
-                        1,
-                    );
+                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
+                    let (alpha, beta) = (alpha.as_f64(), beta.as_f64());
+                    cblas_sys::cblas_dgemv(layout, transpose, k, n, alpha, b, ldb, a, 1, beta, c, 1);
                 }
             }
         }

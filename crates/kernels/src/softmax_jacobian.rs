@@ -1,12 +1,13 @@
 use crate::compile_once::compile_once;
 use crate::jacobian_by_rows::ByRows;
 use crate::lanes::dispatch;
-use crate::rows::{assert_same_shape, row, row_mut};
+use crate::matmul;
+use crate::rows::{assert_same_shape, row};
 use crate::scratch::with_scratch;
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 
 /// The Jacobian of softmax for one sample, J\[i, j\] = ∂sᵢ/∂xⱼ = sᵢ (δᵢⱼ - sⱼ), that is diag(s) - s sᵀ.
 ///
@@ -57,7 +58,11 @@ pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView
             with_scratch(s.ncols() * s.ncols(), |jacobian| {
                 for i in 0..s.nrows() {
                     fill_jacobian(row(&s, i), jacobian);
-                    multiply(jacobian, row(&dy, i), row_mut(&mut dx, i));
+                    // dxᵀ = dyᵀ Jᵀ, and J is symmetric.
+                    let jacobian = ArrayView2::from_shape((s.ncols(), s.ncols()), &*jacobian);
+                    let jacobian = jacobian.expect("a square matrix");
+                    let (dy, dx) = (dy.slice(s![i..=i, ..]), dx.slice_mut(s![i..=i, ..]));
+                    matmul(F::one(), dy, jacobian, F::zero(), dx);
                 }
             });
         });
@@ -77,18 +82,6 @@ fn fill_jacobian<F: Real>(s: &[F], jacobian: &mut [F]) {
             }
         },
     );
-}
-
-#[cfg(feature = "blas")]
-fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
-    crate::blas::gemv(matrix, x, y);
-}
-
-#[cfg(not(feature = "blas"))]
-fn multiply<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
-    let matrix = ArrayView2::from_shape((y.len(), x.len()), matrix).expect("a square matrix");
-    let y = &mut ndarray::ArrayViewMut1::from(y);
-    ndarray::linalg::general_mat_vec_mul(F::one(), &matrix, &ArrayView1::from(x), F::zero(), y);
 }
 
 /// Of [`softmax`](crate::softmax()), by the Jacobian row by row: each row of diag(s) - s sᵀ is formed and multiplied with
