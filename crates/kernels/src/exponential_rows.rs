@@ -11,6 +11,9 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 /// Rows of at most [`SOME`] classes at a time: their exponentials stay in the second cache.
 const CHUNK: usize = 64;
 
+/// The same of more classes: calls are few, and rows stay near.
+const LONG_CHUNK: usize = 8;
+
 /// Writes exponentials of each row into the row of `e`, and calls `each` with the row's number, its logits, the exponentials, and
 /// the normalizer.
 pub(crate) fn for_each_exponential_row<F: Real>(
@@ -19,16 +22,16 @@ pub(crate) fn for_each_exponential_row<F: Real>(
     mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
 ) {
     if x.ncols() > SOME {
-        return dispatch(LongRows { x, e, each });
+        return dispatch(ExponentialRows { x, e, each });
     }
     vectorize(
         #[inline(always)]
         || {
+            let mut chunk = [OfRow::default(); CHUNK];
             for start in (0..x.nrows()).step_by(CHUNK) {
                 let rows = start..x.nrows().min(start + CHUNK);
-                let mut chunk = [OfRow::default(); CHUNK];
                 short_rows(x, Some(&mut e), start, &mut chunk[..rows.len()]);
-                for (i, OfRow { normalizer, share }) in rows.zip(chunk) {
+                for (i, &OfRow { normalizer, share }) in rows.zip(&chunk) {
                     let scaled = row_mut(&mut e, i);
                     each(i, row(&x, i), Exponentials { scaled, block: SOME, shares: &[share] }, normalizer);
                 }
@@ -42,22 +45,19 @@ pub(crate) fn for_each_normalizer<F: Real>(
     x: ArrayView2<F>,
     mut each: impl FnMut(usize, &[F], Normalizer<F>),
 ) {
-    let long = x.ncols() > SOME;
-    let mut blocks = long.then(|| Blocks::of::<F>(x.ncols()));
-    let at_once = if long { 1 } else { CHUNK };
+    let mut blocks = (x.ncols() > SOME).then(|| Blocks::of::<F>(x.ncols()));
+    let at_once = if blocks.is_some() { LONG_CHUNK } else { CHUNK };
     vectorize(
         #[inline(always)]
         || {
+            let mut chunk = [OfRow::default(); CHUNK];
             for start in (0..x.nrows()).step_by(at_once) {
                 let rows = start..x.nrows().min(start + at_once);
-                let mut chunk = [OfRow::default(); CHUNK];
                 match &mut blocks {
-                    Some(blocks) => {
-                        chunk[0].normalizer = long_row(blocks, row(&x, start), next_row(&x, start))
-                    }
+                    Some(blocks) => long_rows(blocks, x, start, &mut chunk[..rows.len()]),
                     None => short_rows(x, None, start, &mut chunk[..rows.len()]),
                 }
-                for (i, of_row) in rows.zip(chunk) {
+                for (i, of_row) in rows.zip(&chunk) {
                     each(i, row(&x, i), of_row.normalizer);
                 }
             }
@@ -140,13 +140,36 @@ impl<F: Real> Kernel<F> for ShortRows<'_, F> {
     }
 }
 
-struct LongRows<'a, F, E> {
+/// Of more than [`SOME`] classes, in the same way; without exponentials.
+#[inline(never)]
+fn long_rows<F: Real>(blocks: &mut Blocks, x: ArrayView2<F>, start: usize, normalizers: &mut [OfRow<F>]) {
+    dispatch(LongRows { blocks, x, start, normalizers });
+}
+
+struct LongRows<'a, F> {
+    blocks: &'a mut Blocks,
+    x: ArrayView2<'a, F>,
+    start: usize,
+    normalizers: &'a mut [OfRow<F>],
+}
+
+impl<F: Real> Kernel<F> for LongRows<'_, F> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(self) {
+        for (i, of_row) in (self.start..).zip(self.normalizers) {
+            let (x, next) = (row(&self.x, i), next_row(&self.x, i));
+            of_row.normalizer = self.blocks.normalizer::<F, L>(x, next);
+        }
+    }
+}
+
+struct ExponentialRows<'a, F, E> {
     x: ArrayView2<'a, F>,
     e: ArrayViewMut2<'a, F>,
     each: E,
 }
 
-impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> for LongRows<'_, F, E> {
+impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> for ExponentialRows<'_, F, E> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
         let mut blocks = Blocks::of::<F>(self.x.ncols());
@@ -163,26 +186,4 @@ impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> f
 #[inline(always)]
 fn next_row<'a, F>(x: &'a ArrayView2<F>, i: usize) -> &'a [F] {
     if i + 1 < x.nrows() { row(x, i + 1) } else { &[] }
-}
-
-/// Of one row. A function for the same reason as [`short_rows`].
-#[inline(never)]
-fn long_row<F: Real>(blocks: &mut Blocks, x: &[F], next: &[F]) -> Normalizer<F> {
-    let mut normalizer = OfRow::default().normalizer;
-    dispatch(LongRow { blocks, x, next, normalizer: &mut normalizer });
-    normalizer
-}
-
-struct LongRow<'a, F> {
-    blocks: &'a mut Blocks,
-    x: &'a [F],
-    next: &'a [F],
-    normalizer: &'a mut Normalizer<F>,
-}
-
-impl<F: Real> Kernel<F> for LongRow<'_, F> {
-    #[inline(always)]
-    fn run<L: Lanes<F>>(self) {
-        *self.normalizer = self.blocks.normalizer::<F, L>(self.x, self.next);
-    }
 }
