@@ -90,10 +90,11 @@ fn for_each_piece<F: Real>(
     work: &(impl Fn(ArrayView2<F>, ArrayViewMut2<F>) + Sync),
 ) {
     let rows = x.nrows();
-    if rayon::current_num_threads() <= 2 || rows <= tile_rows(rows) {
+    let middle = (rows / 2).next_multiple_of(8);
+    // A single row is multiplied in another order.
+    if rayon::current_num_threads() <= 2 || rows <= tile_rows(rows) || rows <= middle + 1 {
         return work(x, y);
     }
-    let middle = (rows / 2).next_multiple_of(8);
     let ((x, last_x), (y, last_y)) = (x.split_at(Axis(0), middle), y.split_at(Axis(0), middle));
     rayon::join(|| for_each_piece(x, y, work), || for_each_piece(last_x, last_y, work));
 }
