@@ -35,16 +35,17 @@ pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
             let e = &mut block[lane * of_row..(lane + 1) * of_row];
             sums[lane] = exponentials(exp.of(lane), row(x, start + lane), e);
         }
-        // SAFETY: so many were written.
+        // SAFETY: each of these rows wrote all of its registers.
         let block = unsafe { slice::from_raw_parts(block.as_ptr().cast::<L>(), count * of_row) };
         let all = side_by_side::<F, L, false>(sums);
         let mut below = all - L::splat(F::of(TWO_TO_64));
-        let confident = L::splat(F::of(4.0 * TWO_TO_64));
-        if (L::splat(F::zero()) - all).largest() > F::of(-4.0 * TWO_TO_64) {
+        let unsure = all.less(L::splat(F::of(4.0 * TWO_TO_64)));
+        // Not of the sums themselves, as one row's NaN would hide another's.
+        if L::select(unsure, L::splat(F::one()), L::splat(F::zero())).largest() > F::zero() {
             for (sum, e) in sums.iter_mut().zip(block.chunks_exact(of_row)) {
                 *sum = sum_below(e);
             }
-            below = L::select(all.less(confident), side_by_side::<F, L, false>(sums), below);
+            below = L::select(unsure, side_by_side::<F, L, false>(sums), below);
         }
         let normalizers = LaneNormalizers::new(max, below, all);
         // Before what waits for the sums, and itself long before it is needed.

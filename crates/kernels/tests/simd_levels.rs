@@ -188,6 +188,16 @@ fn special<F: Real>() {
             assert!(found.losses[undefined].is_nan() && found.d[[undefined, 0]].is_nan());
         }
         assert_eq!((found.s[[4, 0]], found.losses[4]), (F::one(), F::of(2e38)));
+        // A row that is undefined takes nothing from another's small loss.
+        let mut mixed = Array2::from_elem((20, classes), F::of(-40.0));
+        mixed.column_mut(0).fill(F::zero());
+        let sure = results(mixed.view(), &[0; 20], Default::default());
+        assert!(sure.losses[0] > F::zero());
+        for undefined in [1, 6, 7, 15] {
+            mixed[[undefined, 1]] = nan;
+        }
+        let beside = results(mixed.view(), &[0; 20], Default::default());
+        assert!((0..20).all(|i| beside.losses[i] == sure.losses[i] || [1, 6, 7, 15].contains(&i)));
         // An ignored label may lie beyond the classes, and its row be undefined.
         let ignore = CrossEntropyOptions { ignored_label: Some(classes + 1), ..Default::default() };
         let ignored = results(x.view(), &[1, classes + 1, 1, classes + 1, classes - 1], ignore);
