@@ -1,7 +1,8 @@
 use crate::compile_once::compile_once;
 use crate::rows::{assert_same_shape, row, row_mut};
+use crate::target::{gradient_of_row, loss_of_row};
 use chainrule_core::{Real, Targets};
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// Probabilities are clipped to \[`CLIP`, 1 - `CLIP`\] before their logarithm, as in *Neural Networks from Scratch*,
 /// chapter 5.
@@ -40,109 +41,6 @@ pub struct CrossEntropyOptions<'a> {
     pub label_smoothing: f64,
     /// A label that is no class: its rows have loss 0 and gradient 0.
     pub ignored_label: Option<usize>,
-}
-
-impl CrossEntropyOptions<'_> {
-    /// What row `i` aims at.
-    #[inline(always)]
-    pub(crate) fn target<'t, F: Real>(
-        &'t self,
-        targets: &'t Targets<F>,
-        i: usize,
-        classes: usize,
-    ) -> Target<'t, F> {
-        let label = match targets {
-            Targets::Classes(labels) if self.ignored_label == Some(labels[i]) => return Target::Ignored,
-            Targets::Classes(labels) => Some(labels[i]),
-            Targets::Probabilities(_) | Targets::Values(_) => None,
-        };
-        match label {
-            Some(label) if self.label_smoothing == 0.0 => {
-                let weight = self.class_weights.map_or(F::one(), |weights| F::of(weights[label]));
-                Target::Class { label, weight }
-            }
-            _ => Target::Spread(Spread {
-                label,
-                soft: match targets {
-                    Targets::Classes(_) => None,
-                    Targets::Probabilities(y) | Targets::Values(y) => Some(y.row(i)),
-                },
-                kept: F::of(1.0 - self.label_smoothing),
-                shared: F::of(self.label_smoothing / classes as f64),
-                weights: self.class_weights,
-            }),
-        }
-    }
-}
-
-/// The numbers tⱼ of one row.
-#[derive(Clone, Copy)]
-pub(crate) enum Target<'a, F> {
-    /// All 0.
-    Ignored,
-    /// `weight` at `label`, 0 elsewhere.
-    Class { label: usize, weight: F },
-    /// Any.
-    Spread(Spread<'a, F>),
-}
-
-/// tⱼ = wⱼ ((1 - ε) yⱼ + ε / C), where y is soft or one-hot.
-#[derive(Clone, Copy)]
-pub(crate) struct Spread<'a, F> {
-    label: Option<usize>,
-    soft: Option<ArrayView1<'a, F>>,
-    kept: F,
-    shared: F,
-    weights: Option<&'a [f64]>,
-}
-
-impl<F: Real> Spread<'_, F> {
-    #[inline(always)]
-    pub(crate) fn at(&self, class: usize) -> F {
-        let y = match &self.soft {
-            Some(soft) => soft[class],
-            None if self.label == Some(class) => F::one(),
-            None => F::zero(),
-        };
-        let t = self.kept * y + self.shared;
-        self.weights.map_or(t, |weights| F::of(weights[class]) * t)
-    }
-
-    /// Σⱼ tⱼ
-    #[inline(always)]
-    pub(crate) fn sum(&self, classes: usize) -> F {
-        F::of((0..classes).map(|class| self.at(class).as_f64()).sum())
-    }
-}
-
-/// Σⱼ tⱼ lossⱼ. A class of target 0 costs nothing, even where its own loss is infinite.
-#[inline(always)]
-pub(crate) fn loss_of_row<F: Real>(target: Target<F>, classes: usize, loss: impl Fn(usize) -> F) -> F {
-    match target {
-        Target::Ignored => F::zero(),
-        Target::Class { weight, .. } if weight == F::zero() => F::zero(),
-        Target::Class { label, weight } => weight * loss(label),
-        Target::Spread(spread) => {
-            let aimed_at =
-                (0..classes).map(|class| (spread.at(class), class)).filter(|(t, _)| *t != F::zero());
-            F::of(aimed_at.map(|(t, class)| (t * loss(class)).as_f64()).sum())
-        }
-    }
-}
-
-/// dⱼ ← tⱼ · derivative(j)
-#[inline(always)]
-pub(crate) fn gradient_of_row<F: Real>(target: Target<F>, d: &mut [F], derivative: impl Fn(usize) -> F) {
-    match target {
-        Target::Ignored => d.fill(F::zero()),
-        Target::Class { label, weight } => {
-            d.fill(F::zero());
-            d[label] = weight * derivative(label);
-        }
-        Target::Spread(spread) => {
-            d.iter_mut().enumerate().for_each(|(class, d)| *d = spread.at(class) * derivative(class));
-        }
-    }
 }
 
 /// lossᵢ ← -Σⱼ tᵢⱼ log clip(ŷᵢⱼ): the cross-entropy of each row, not divided by anything, for the targets t that

@@ -13,6 +13,9 @@ pub(crate) const FEW: usize = 16;
 /// Classes at a time.
 pub(crate) const GROUP: usize = 4;
 
+/// A block of samples, whose registers are not set up before they are written, which would take as long as a small batch.
+pub(crate) type Unread<L> = [MaybeUninit<L>; FEW];
+
 /// Calls `each` with the number of the first row of each block of [`Lanes::WIDTH`] samples, how many of them there are, and their
 /// logits, class by class; classes that there are not, up to a multiple of [`GROUP`], have -∞.
 ///
@@ -22,29 +25,39 @@ pub(crate) fn for_each_block<F: Real, L: Lanes<F>>(
     x: &ArrayView2<F>,
     mut each: impl FnMut(usize, usize, &mut [L]),
 ) {
+    let mut block: Unread<L> = [const { MaybeUninit::uninit() }; FEW];
+    for start in (0..x.nrows()).step_by(L::WIDTH) {
+        let count = L::WIDTH.min(x.nrows() - start);
+        each(start, count, read_block(x, start, F::neg_infinity(), &mut block));
+    }
+}
+
+/// Reads the block of samples from row `start` on, class by class, and `rest` for classes that there are not, up to a multiple of
+/// [`GROUP`].
+#[inline(always)]
+pub(crate) fn read_block<'b, F: Real, L: Lanes<F>>(
+    x: &ArrayView2<F>,
+    start: usize,
+    rest: F,
+    block: &'b mut Unread<L>,
+) -> &'b mut [L] {
     let (rows, classes) = x.dim();
-    // Not set up first, which would take as long as a small batch.
-    let mut block = [const { MaybeUninit::<L>::uninit() }; FEW];
     let padded = classes.next_multiple_of(GROUP);
     assert!(padded <= FEW);
-    for start in (0..rows).step_by(L::WIDTH) {
-        let count = L::WIDTH.min(rows - start);
-        for first in (0..classes).step_by(L::WIDTH) {
-            let last = classes.min(first + L::WIDTH);
-            let mut square = [L::splat(F::zero()); 16];
-            for (lane, line) in square[..L::WIDTH].iter_mut().enumerate() {
-                // Lanes beyond the last row repeat it.
-                let row = row(x, start + lane.min(count - 1));
-                *line = L::load_part(&row[first..last], F::neg_infinity());
-            }
-            for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
-                of_class.write(line);
-            }
+    for first in (0..classes).step_by(L::WIDTH) {
+        let last = classes.min(first + L::WIDTH);
+        let mut square = [L::splat(F::zero()); 16];
+        for (lane, line) in square[..L::WIDTH].iter_mut().enumerate() {
+            // Lanes beyond the last row repeat it.
+            let row = row(x, rows.min(start + lane + 1) - 1);
+            *line = L::load_part(&row[first..last], rest);
         }
-        // SAFETY: all classes up to the last of a whole group were written: a group is no wider than `transpose`'s squares.
-        let block = unsafe { slice::from_raw_parts_mut(block.as_mut_ptr().cast::<L>(), padded) };
-        each(start, count, block);
+        for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
+            of_class.write(line);
+        }
     }
+    // SAFETY: all classes up to the last of a whole group were written: a group is no wider than `transpose`'s squares.
+    unsafe { slice::from_raw_parts_mut(block.as_mut_ptr().cast::<L>(), padded) }
 }
 
 /// Writes a block back, sample by sample.

@@ -1,9 +1,10 @@
 use crate::compile_once::compile_once;
-use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, clip, gradient_of_row, loss_of_row};
+use crate::cross_entropy::{CrossEntropyOptions, assert_fit, clip};
 use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
 use crate::focal_term::FocalTerm;
 use crate::normalizer::Normalizer;
 use crate::rows::{assert_same_shape, row, row_mut};
+use crate::target::{Target, gradient_of_row, loss_of_row};
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 

@@ -1,7 +1,7 @@
 use crate::cross_entropy::CrossEntropyOptions;
 use crate::few_classes::{self, FEW};
 use crate::lane_normalizers::LaneNormalizers;
-use crate::lanes::{Kernel, Lanes, splat};
+use crate::lanes::{Kernel, Lanes, splat, store_from};
 use crate::rows::{row, row_mut};
 use crate::some_classes;
 use crate::tile::{read_tile, write_tile};
@@ -194,17 +194,6 @@ impl<F: Real> LabelCrossEntropy<'_, F> {
     ) {
         let zero = L::splat(F::zero());
         let loss = weight * (normalizers.log_sum() - (logit - normalizers.max));
-        let loss = L::select(weight.differ(zero), loss, zero);
-        let count = L::WIDTH.min(self.labels.len() - start);
-        match self.losses.as_slice_mut() {
-            Some(losses) => loss.store_part(&mut losses[start..start + count]),
-            None => {
-                let mut losses = [F::zero(); 16];
-                loss.store_part(&mut losses[..count]);
-                for (sample, &loss) in losses[..count].iter().enumerate() {
-                    self.losses[start + sample] = loss;
-                }
-            }
-        }
+        store_from(L::select(weight.differ(zero), loss, zero), start, &mut self.losses);
     }
 }

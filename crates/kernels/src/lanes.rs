@@ -8,6 +8,7 @@ mod portable;
 
 use crate::simd::{SimdLevel, simd_level};
 use chainrule_core::Real;
+use ndarray::ArrayViewMut1;
 use std::ops::{Add, Div, Mul, Sub};
 
 /// 64 bytes of numbers: 16 f32 or 8 f64, whatever the registers' width, so that a kernel adds in the same order at every level.
@@ -97,6 +98,53 @@ pub(crate) fn transpose<F: Real, L: Lanes<F>>(mut rows: [L; 16]) -> [L; 16] {
 #[inline(always)]
 pub(crate) fn splat<F: Real, L: Lanes<F>>(x: f64) -> L {
     L::splat(F::of(x))
+}
+
+/// At most [`Lanes::WIDTH`] numbers, and 0 beyond them: where the number is not known before, most often it is all.
+#[inline(always)]
+pub(crate) fn load_some<F: Real, L: Lanes<F>>(x: &[F]) -> L {
+    if x.len() == L::WIDTH { L::load(x) } else { L::load_part(x, F::zero()) }
+}
+
+#[inline(always)]
+pub(crate) fn store_some<F: Real, L: Lanes<F>>(register: L, y: &mut [F]) {
+    if y.len() == L::WIDTH { register.store(y) } else { register.store_part(y) }
+}
+
+/// Writes the first lanes from number `start` on, as many as there are numbers.
+#[inline(always)]
+pub(crate) fn store_from<F: Real, L: Lanes<F>>(lanes: L, start: usize, y: &mut ArrayViewMut1<F>) {
+    let count = L::WIDTH.min(y.len() - start);
+    match y.as_slice_mut() {
+        Some(y) => lanes.store_part(&mut y[start..start + count]),
+        None => {
+            let mut numbers = [F::zero(); 16];
+            lanes.store_part(&mut numbers[..count]);
+            for (i, &number) in numbers[..count].iter().enumerate() {
+                y[start + i] = number;
+            }
+        }
+    }
+}
+
+/// Numbers that do not follow one another in memory, and 0 beyond them.
+#[inline(always)]
+pub(crate) fn gathered<F: Real, L: Lanes<F>>(count: usize, numbers: impl Iterator<Item = F>) -> L {
+    let mut lanes = [F::zero(); 16];
+    for (lane, number) in lanes[..count].iter_mut().zip(numbers) {
+        *lane = number;
+    }
+    L::load(&lanes[..L::WIDTH])
+}
+
+/// 0, 1, 2, …
+#[inline(always)]
+pub(crate) fn places<F: Real, L: Lanes<F>>() -> L {
+    let mut places = [F::zero(); 16];
+    for (lane, place) in places.iter_mut().enumerate() {
+        *place = F::of(lane as f64);
+    }
+    L::load(&places[..L::WIDTH])
 }
 
 /// Σ cᵢ rⁱ. The number of coefficients is a constant, without which the loop would not be unrolled.

@@ -92,6 +92,8 @@ mod softmax;
 mod softmax_cross_entropy;
 mod softmax_jacobian;
 mod some_classes;
+mod spread_cross_entropy;
+mod target;
 mod threads;
 mod tile;
 

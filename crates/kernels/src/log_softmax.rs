@@ -1,9 +1,10 @@
 use crate::compile_once::compile_once;
-use crate::cross_entropy::{CrossEntropyOptions, assert_fit, gradient_of_row, loss_of_row};
+use crate::cross_entropy::{CrossEntropyOptions, assert_fit};
 use crate::exp::exp;
 use crate::exponential_rows::for_each_normalizer;
 use crate::reductions::sum;
 use crate::rows::{assert_same_shape, row, row_mut};
+use crate::target::{gradient_of_row, loss_of_row};
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};

@@ -17,6 +17,12 @@ impl<F: Real> Normalizer<F> {
     pub(crate) fn new(max: F, excess: F) -> Self {
         Normalizer { max, log_sum: ln_1p(excess) }
     }
+
+    /// The loss of a class by its logit: log Σⱼ exp(xⱼ - max) - (x - max).
+    #[inline(always)]
+    pub(crate) fn loss(&self, x: F) -> F {
+        self.log_sum - (x - self.max)
+    }
 }
 
 /// The exponentials of one row, not yet divided by their sum.

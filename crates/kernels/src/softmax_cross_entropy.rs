@@ -1,11 +1,12 @@
 use crate::compile_once::compile_once;
-use crate::cross_entropy::{CrossEntropyOptions, Target, assert_fit, loss_of_row};
+use crate::cross_entropy::{CrossEntropyOptions, assert_fit};
 use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
-use crate::normalizer::Normalizer;
 use crate::rows::assert_same_shape;
 use crate::some_classes::SOME;
+use crate::spread_cross_entropy::{SpreadCrossEntropy, spread_cross_entropy_of_row};
+use crate::target::{Target, loss_of_row};
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -29,22 +30,19 @@ pub fn cross_entropy_on_logits<F: Real>(
                    targets: Targets<F>,
                    options: CrossEntropyOptions,
                    losses: ArrayViewMut1<F>| {
-        if let Some(labels) = labels_of_blocks(logits.ncols(), targets, options) {
-            return dispatch(LabelCrossEntropy {
-                logits,
-                labels,
-                options,
-                scale: F::zero(),
-                losses,
-                dlogits: None,
-            });
+        if logits.ncols() <= SOME {
+            return by_blocks(logits, targets, options, F::zero(), losses, None);
         }
         for_each_normalizer(
             logits,
             #[inline(always)]
-            |i, logits, normalizer| {
-                let target = options.target(&targets, i, logits.len());
-                losses[i] = loss_of_logits(logits, target, &normalizer);
+            |i, x, normalizer| {
+                losses[i] = match options.target(&targets, i, x.len()) {
+                    Target::Spread(spread) => {
+                        spread_cross_entropy_of_row(x, spread, normalizer, F::zero(), None)
+                    }
+                    target => loss_of_row(target, x.len(), |class| normalizer.loss(x[class])),
+                }
             },
         );
     });
@@ -100,36 +98,28 @@ pub fn softmax_cross_entropy<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        if let Some(labels) = labels_of_blocks(logits.ncols(), targets, options) {
-            return dispatch(LabelCrossEntropy {
-                logits,
-                labels,
-                options,
-                scale,
-                losses,
-                dlogits: Some(dlogits),
-            });
+        if logits.ncols() <= SOME {
+            return by_blocks(logits, targets, options, scale, losses, Some(dlogits));
         }
         for_each_exponential_row(
             logits,
             dlogits,
             #[inline(always)]
-            |i, logits, exponentials, normalizer| {
-                let target = options.target(&targets, i, logits.len());
-                losses[i] = loss_of_logits(logits, target, &normalizer);
-                match target {
-                    Target::Ignored => exponentials.scaled.fill(F::zero()),
-                    Target::Class { label, weight } => {
-                        let factor = weight * scale;
-                        let of_label = (exponentials.probability(label) - F::one()) * factor;
-                        exponentials.normalize(factor)[label] = of_label;
-                    }
+            |i, x, exponentials, normalizer| {
+                losses[i] = match options.target(&targets, i, x.len()) {
                     Target::Spread(spread) => {
                         let d = exponentials.normalize(F::one());
-                        let total = spread.sum(d.len());
-                        for (class, d) in d.iter_mut().enumerate() {
-                            *d = (*d * total - spread.at(class)) * scale;
+                        spread_cross_entropy_of_row(x, spread, normalizer, scale, Some(d))
+                    }
+                    target => {
+                        if let Target::Class { label, weight } = target {
+                            let factor = weight * scale;
+                            let of_label = (exponentials.probability(label) - F::one()) * factor;
+                            exponentials.normalize(factor)[label] = of_label;
+                        } else {
+                            exponentials.scaled.fill(F::zero());
                         }
+                        loss_of_row(target, x.len(), |class| normalizer.loss(x[class]))
                     }
                 }
             },
@@ -137,20 +127,19 @@ pub fn softmax_cross_entropy<F: Real>(
     });
 }
 
-/// Σⱼ tⱼ (log Σₖ exp(xₖ - max) - (xⱼ - max))
-#[inline(always)]
-fn loss_of_logits<F: Real>(logits: &[F], target: Target<F>, normalizer: &Normalizer<F>) -> F {
-    loss_of_row(target, logits.len(), |class| normalizer.log_sum - (logits[class] - normalizer.max))
-}
-
-/// The labels, where each row aims at one class and classes are few enough for blocks of rows.
-fn labels_of_blocks<'a, F: Real>(
-    classes: usize,
-    targets: Targets<'a, F>,
+/// Of at most [`SOME`] classes.
+fn by_blocks<F: Real>(
+    logits: ArrayView2<F>,
+    targets: Targets<F>,
     options: CrossEntropyOptions,
-) -> Option<&'a [usize]> {
+    scale: F,
+    losses: ArrayViewMut1<F>,
+    dlogits: Option<ArrayViewMut2<F>>,
+) {
     match targets {
-        Targets::Classes(labels) if classes <= SOME && options.label_smoothing == 0.0 => Some(labels),
-        _ => None,
+        Targets::Classes(labels) if options.label_smoothing == 0.0 => {
+            dispatch(LabelCrossEntropy { logits, labels, options, scale, losses, dlogits });
+        }
+        _ => dispatch(SpreadCrossEntropy { logits, targets, options, scale, losses, dlogits }),
     }
 }

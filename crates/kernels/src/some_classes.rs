@@ -106,7 +106,7 @@ fn sum_below<F: Real, L: Lanes<F>>(e: &[L]) -> L {
 /// Sums, or finds the largest of, the numbers of each register, and puts the results side by side: half of one with half of another, which takes
 /// fewer riffles than turning them all round.
 #[inline(always)]
-fn side_by_side<F: Real, L: Lanes<F>, const LARGEST: bool>(mut rows: [L; 16]) -> L {
+pub(crate) fn side_by_side<F: Real, L: Lanes<F>, const LARGEST: bool>(mut rows: [L; 16]) -> L {
     let mut count = L::WIDTH;
     while count > 1 {
         count /= 2;

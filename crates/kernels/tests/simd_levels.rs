@@ -49,6 +49,14 @@ fn results<F: Real>(x: ArrayView2<F>, labels: &[usize], options: CrossEntropyOpt
     Results { s, log, sums, losses, alone, d, back }
 }
 
+/// Half by half, which rounds least.
+fn sum_of(x: &[f64]) -> f64 {
+    match x.len() {
+        0 | 1 => x.first().copied().unwrap_or(0.0),
+        len => sum_of(&x[..len / 2]) + sum_of(&x[len / 2..]),
+    }
+}
+
 /// In ε of the exact value.
 fn error_of<F: Real>(found: F, exact: f64) -> f64 {
     let scale = exact.abs().max(F::min_positive_value().as_f64());
@@ -81,7 +89,7 @@ fn check<F: Real>(x: &Array2<f64>, spread: f64) {
             // Exact, as far as f64 goes: to some 1e-15, relatively.
             let max = row.iter().fold(f64::NEG_INFINITY, |max, x| x.as_f64().max(max));
             let e: Vec<f64> = row.iter().map(|x| (x.as_f64() - max).exp()).collect();
-            let sum = e.chunks(64).map(|e| e.iter().sum::<f64>()).sum::<f64>();
+            let sum = sum_of(&e);
             // f64 is held to what the reference itself rounds.
             let bound = if F::BYTES == 4 { 2.5 } else { 4.0 + spread.max(1.0) * 8.0 };
             for (j, e) in e.iter().enumerate() {
@@ -165,6 +173,112 @@ fn check<F: Real>(x: &Array2<f64>, spread: f64) {
     limit_simd(SimdLevel::Avx512);
 }
 
+/// Soft targets and smoothed labels, with and without weights: beside f64, and the same bits alone, in another memory, and at levels with FMA.
+fn check_spread<F: Real>(x: &Array2<f64>, spread: f64) {
+    let x: Array2<F> = x.mapv(F::of);
+    let (rows, classes) = x.dim();
+    let mut wide = Array2::from_elem((rows, classes + 3), F::nan());
+    wide.slice_axis_mut(Axis(1), (0..classes).into()).assign(&x);
+    let labels: Vec<usize> = (0..rows).map(|i| i * 5 % classes).collect();
+    let weights: Vec<f64> = (0..classes).map(|j| (j % 4) as f64 * 0.25).collect();
+    // Every third row and class is 0.
+    let soft = Array2::from_shape_fn((rows, classes), |(i, j)| {
+        F::of(if i % 3 == 0 || j % 3 == 0 { 0.0 } else { ((i + j) % 7) as f64 / classes as f64 })
+    });
+    let mut wide_soft = wide.clone();
+    wide_soft.slice_axis_mut(Axis(1), (0..classes).into()).assign(&soft);
+    let by_column = soft.t().as_standard_layout().into_owned().reversed_axes();
+    let plain = CrossEntropyOptions::default();
+    let weighted = CrossEntropyOptions { class_weights: Some(&weights), label_smoothing: 0.1, ..plain };
+    let smoothed =
+        CrossEntropyOptions { ignored_label: (classes > 1).then_some(0), label_smoothing: 0.3, ..plain };
+    let beyond = wide_soft.slice_axis(Axis(1), (0..classes).into());
+    for (options, targets, again) in [
+        (plain, Targets::Probabilities(soft.view()), Targets::Probabilities(beyond)),
+        (weighted, Targets::Values(soft.view()), Targets::Values(by_column.view())),
+        (weighted, Targets::Classes(&labels), Targets::Classes(&labels)),
+        (smoothed, Targets::Classes(&labels), Targets::Classes(&labels)),
+    ] {
+        let both = |x: ArrayView2<F>, targets: Targets<F>| {
+            let (mut losses, mut d) =
+                (Array1::from_elem(x.nrows(), F::nan()), Array2::from_elem(x.dim(), F::nan()));
+            let mut alone = losses.clone();
+            softmax_cross_entropy(x, targets, options, F::of(0.5), losses.view_mut(), d.view_mut());
+            cross_entropy_on_logits(x, targets, options, alone.view_mut());
+            assert_eq!(losses, alone, "{}", simd_level());
+            (losses, d)
+        };
+        let mut by_level = Vec::new();
+        for level in SimdLevel::ALL {
+            if limit_simd(level) != level {
+                continue;
+            }
+            let (losses, d) = both(x.view(), targets);
+            let place = |i: usize| {
+                let smoothing = options.label_smoothing;
+                format!(
+                    "{level}, {}, {classes} classes, spread {spread}, smoothing {smoothing}, row {i}",
+                    F::NAME
+                )
+            };
+            for (i, row) in x.outer_iter().enumerate() {
+                let kept = 1.0 - options.label_smoothing;
+                let ignored = options.ignored_label == Some(labels[i]);
+                let t: Vec<f64> = (0..classes)
+                    .map(|j| {
+                        let y = match targets {
+                            Targets::Classes(labels) => f64::from(labels[i] == j),
+                            _ => soft[[i, j]].as_f64(),
+                        };
+                        let weight = options.class_weights.map_or(1.0, |weights| weights[j]);
+                        if ignored && matches!(targets, Targets::Classes(_)) {
+                            0.0
+                        } else {
+                            weight * (kept * y + options.label_smoothing / classes as f64)
+                        }
+                    })
+                    .collect();
+                let max = row.iter().fold(f64::NEG_INFINITY, |max, x| x.as_f64().max(max));
+                let e: Vec<f64> = row.iter().map(|x| (x.as_f64() - max).exp()).collect();
+                let sum = sum_of(&e);
+                let total = sum_of(&t);
+                let costs: Vec<f64> =
+                    t.iter().zip(row).map(|(t, x)| t * (sum.ln() - (x.as_f64() - max))).collect();
+                let loss = sum_of(&costs);
+                let bound = if F::BYTES == 4 { 4.0 } else { 16.0 + spread * 8.0 };
+                let error = (losses[i].as_f64() - loss).abs() / loss.max(total) / F::epsilon().as_f64();
+                assert!(error <= bound || losses[i].as_f64() == loss, "{}, loss: {error} ε", place(i));
+                for (j, &d) in d.row(i).iter().enumerate() {
+                    let (s, t) = (total * e[j] / sum, t[j]);
+                    let scale = 0.5 * (s + t) + F::min_positive_value().as_f64();
+                    let error = (d.as_f64() - 0.5 * (s - t)).abs() / scale / F::epsilon().as_f64();
+                    assert!(error <= bound + 2.0, "{}, gradient {j}: {error} ε", place(i));
+                }
+            }
+            let view = wide.slice_axis(Axis(1), (0..classes).into());
+            let (in_band, d_in_band) = both(view, again);
+            assert_eq!((&in_band, &d_in_band), (&losses, &d), "{}", place(0));
+            for i in [0, 5, rows - 1] {
+                let alone = x.slice_axis(Axis(0), (i..i + 1).into());
+                let target = soft.slice_axis(Axis(0), (i..i + 1).into());
+                let target = match targets {
+                    Targets::Classes(labels) => Targets::Classes(&labels[i..=i]),
+                    Targets::Probabilities(_) => Targets::Probabilities(target),
+                    Targets::Values(_) => Targets::Values(target),
+                };
+                let (loss, of_row) = both(alone, target);
+                assert_eq!((loss[0], of_row.row(0)), (losses[i], d.row(i)), "{}", place(i));
+            }
+            by_level.push((level, losses, d));
+        }
+        if let [.., (SimdLevel::Avx2, ..), (SimdLevel::Avx512, ..)] = &by_level[..] {
+            let [.., (_, loss, d), (_, loss512, d512)] = &by_level[..] else { unreachable!() };
+            assert_eq!((loss, d), (loss512, d512), "{classes} classes, {}", F::NAME);
+        }
+    }
+    limit_simd(SimdLevel::Avx512);
+}
+
 fn special<F: Real>() {
     let (inf, nan) = (F::infinity(), F::nan());
     for classes in [3, 10, 40, 70, 300, 5000] {
@@ -205,6 +319,24 @@ fn special<F: Real>() {
             assert!(ignored.losses[i] == F::zero() && ignored.d.row(i).iter().all(|d| *d == F::zero()));
         }
         assert_eq!((ignored.losses[4], ignored.d.row(4)), (found.losses[4], found.d.row(4)));
+        let smooth = CrossEntropyOptions { label_smoothing: 0.1, ..ignore };
+        let ignored = results(x.view(), &[1, 0, classes + 1, classes + 1, 0], smooth);
+        assert!(ignored.losses[0] == inf && ignored.losses[1] > F::zero());
+        for i in [2, 3] {
+            assert!(ignored.losses[i] == F::zero() && ignored.d.row(i).iter().all(|d| *d == F::zero()));
+        }
+        // Where nothing is aimed at nothing is lost; and targets may sum to 0 without being 0.
+        let mut soft = Array2::zeros((5, classes));
+        soft[[0, 1]] = F::one();
+        (soft[[1, 0]], soft[[1, 1]]) = (F::one(), -F::one());
+        x[[1, 0]] = F::of(-1e30) * F::of(1.5);
+        let (mut losses, mut d) = (Array1::from_elem(5, nan), Array2::from_elem(x.dim(), nan));
+        let (targets, plain) = (Targets::Probabilities(soft.view()), CrossEntropyOptions::default());
+        softmax_cross_entropy(x.view(), targets, plain, F::one(), losses.view_mut(), d.view_mut());
+        assert_eq!((losses[0], losses[2], losses[3]), (F::zero(), F::zero(), F::zero()), "{classes}");
+        assert_eq!(losses[1], F::of(-1e30) - x[[1, 0]], "{classes}");
+        soft.row_mut(0).fill(F::zero());
+        assert_eq!(d, -soft);
     }
 }
 
@@ -225,6 +357,8 @@ fn every_level() {
             let x = concatenate(Axis(0), &[normal.view(), sure.view(), shifted.view()]).expect("rows");
             check::<f32>(&x, spread);
             check::<f64>(&x, spread);
+            check_spread::<f32>(&x, spread);
+            check_spread::<f64>(&x, spread);
         }
     }
     for level in SimdLevel::ALL {

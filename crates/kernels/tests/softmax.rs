@@ -174,3 +174,19 @@ fn a_class_that_does_not_count_costs_nothing() {
     assert_eq!(losses[0], 0.0);
     assert_eq!(d, array![[0.0, 0.0]]);
 }
+
+/// With and without smoothing, of few classes and of many.
+#[test]
+fn a_label_beyond_the_classes_panics() {
+    for (classes, label_smoothing) in [(3, 0.0), (3, 0.1), (40, 0.0), (40, 0.1), (400, 0.0), (400, 0.1)] {
+        let logits = Array2::<f32>::zeros((2, classes));
+        let options = chainrule_kernels::CrossEntropyOptions { label_smoothing, ..Default::default() };
+        let labels = [0, classes];
+        let loss = std::panic::catch_unwind(|| {
+            let (mut losses, mut d) = (Array1::zeros(2), Array2::zeros(logits.dim()));
+            let targets = Targets::Classes(&labels);
+            softmax_cross_entropy(logits.view(), targets, options, 1.0, losses.view_mut(), d.view_mut());
+        });
+        assert!(loss.is_err(), "{classes} classes, smoothing {label_smoothing}");
+    }
+}
