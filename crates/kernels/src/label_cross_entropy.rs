@@ -4,7 +4,7 @@ use crate::lane_normalizers::LaneNormalizers;
 use crate::lanes::{Kernel, Lanes, splat, store_from};
 use crate::rows::{row, row_mut};
 use crate::some_classes;
-use crate::tile::{read_tile, write_tile};
+use crate::tile::{ByTiles, by_tiles, read_tile, write_tile};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -22,51 +22,38 @@ pub(crate) struct LabelCrossEntropy<'a, F> {
 impl<F: Real> Kernel<F> for LabelCrossEntropy<'_, F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
-        match self.logits.ncols() {
-            2 if L::TILES => self.in_tiles::<L, 2>(),
-            3 if L::TILES => self.in_tiles::<L, 3>(),
-            4 if L::TILES => self.in_tiles::<L, 4>(),
-            5 if L::TILES => self.in_tiles::<L, 5>(),
-            6 if L::TILES => self.in_tiles::<L, 6>(),
-            7 if L::TILES => self.in_tiles::<L, 7>(),
-            8 if L::TILES => self.in_tiles::<L, 8>(),
-            9 if L::TILES => self.in_tiles::<L, 9>(),
-            10 if L::TILES => self.in_tiles::<L, 10>(),
-            11 if L::TILES => self.in_tiles::<L, 11>(),
-            12 if L::TILES => self.in_tiles::<L, 12>(),
-            13 if L::TILES => self.in_tiles::<L, 13>(),
-            14 if L::TILES => self.in_tiles::<L, 14>(),
-            15 if L::TILES => self.in_tiles::<L, 15>(),
-            16 if L::TILES => self.in_tiles::<L, 16>(),
-            classes if classes > FEW => self.in_rows::<L>(),
-            _ => {
-                let logits = self.logits;
-                few_classes::for_each_block::<F, L>(
-                    &logits,
-                    #[inline(always)]
-                    |start, count, block| {
-                        let aims = self.aims::<L>(start);
-                        let (logit, normalizers) = self.take(
-                            aims,
-                            block,
-                            // Not the function itself, which a shim without the registers would call.
-                            #[inline(always)]
-                            |block| few_classes::exponentials(block),
-                        );
-                        if let Some(dlogits) = &mut self.dlogits {
-                            few_classes::write_block(block, start, count, dlogits);
-                        }
-                        self.write_losses(start, aims[1], logit, &normalizers);
-                    },
-                );
-            }
+        let classes = self.logits.ncols();
+        if by_tiles::<F, L>(&mut self, classes) {
+            return;
         }
+        if classes > FEW {
+            return self.in_rows::<L>();
+        }
+        let logits = self.logits;
+        few_classes::for_each_block::<F, L>(
+            &logits,
+            #[inline(always)]
+            |start, count, block| {
+                let aims = self.aims::<L>(start);
+                let (logit, normalizers) = self.take(
+                    aims,
+                    block,
+                    // Not the function itself, which a shim without the registers would call.
+                    #[inline(always)]
+                    |block| few_classes::exponentials(block),
+                );
+                if let Some(dlogits) = &mut self.dlogits {
+                    few_classes::write_block(block, start, count, dlogits);
+                }
+                self.write_losses(start, aims[1], logit, &normalizers);
+            },
+        );
     }
 }
 
-impl<F: Real> LabelCrossEntropy<'_, F> {
+impl<F: Real> ByTiles<F> for LabelCrossEntropy<'_, F> {
     #[inline(always)]
-    fn in_tiles<L: Lanes<F>, const C: usize>(&mut self) {
+    fn by_tiles<L: Lanes<F>, const C: usize>(&mut self) {
         for start in (0..self.logits.nrows()).step_by(L::WIDTH) {
             // Before the tile, which a call would put into memory.
             let aims = self.aims::<L>(start);
@@ -83,7 +70,9 @@ impl<F: Real> LabelCrossEntropy<'_, F> {
             self.write_losses(start, aims[1], logit, &normalizers);
         }
     }
+}
 
+impl<F: Real> LabelCrossEntropy<'_, F> {
     #[inline(always)]
     fn in_rows<L: Lanes<F>>(&mut self) {
         let logits = self.logits;

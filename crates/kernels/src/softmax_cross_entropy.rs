@@ -4,6 +4,7 @@ use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
 use crate::rows::assert_same_shape;
+use crate::simd::{SimdLevel, simd_level};
 use crate::some_classes::SOME;
 use crate::spread_cross_entropy::{SpreadCrossEntropy, spread_cross_entropy_of_row};
 use crate::target::{Target, loss_of_row};
@@ -30,7 +31,7 @@ pub fn cross_entropy_on_logits<F: Real>(
                    targets: Targets<F>,
                    options: CrossEntropyOptions,
                    losses: ArrayViewMut1<F>| {
-        if logits.ncols() <= SOME {
+        if go_by_blocks(logits.ncols(), targets, options) {
             return by_blocks(logits, targets, options, F::zero(), losses, None);
         }
         for_each_normalizer(
@@ -98,7 +99,7 @@ pub fn softmax_cross_entropy<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        if logits.ncols() <= SOME {
+        if go_by_blocks(logits.ncols(), targets, options) {
             return by_blocks(logits, targets, options, scale, losses, Some(dlogits));
         }
         for_each_exponential_row(
@@ -127,7 +128,12 @@ pub fn softmax_cross_entropy<F: Real>(
     });
 }
 
-/// Of at most [`SOME`] classes.
+/// Whether rows have few enough classes. Targets that are spread take a long kernel, which is not compiled for the portable level.
+fn go_by_blocks<F: Real>(classes: usize, targets: Targets<F>, options: CrossEntropyOptions) -> bool {
+    let label_alone = matches!(targets, Targets::Classes(_)) && options.label_smoothing == 0.0;
+    classes <= SOME && (label_alone || simd_level() != SimdLevel::Portable)
+}
+
 fn by_blocks<F: Real>(
     logits: ArrayView2<F>,
     targets: Targets<F>,

@@ -9,6 +9,36 @@ pub(crate) const TILE: usize = 16;
 /// The numbers of a block at most.
 const BLOCK: usize = TILE * 16;
 
+/// What goes by tiles.
+pub(crate) trait ByTiles<F: Real> {
+    fn by_tiles<L: Lanes<F>, const C: usize>(&mut self);
+}
+
+/// Goes by tiles, if there are so few classes and the level has registers for them; says whether it did.
+#[inline(always)]
+pub(crate) fn by_tiles<F: Real, L: Lanes<F>>(kernel: &mut impl ByTiles<F>, classes: usize) -> bool {
+    match classes {
+        _ if !L::TILES => return false,
+        2 => kernel.by_tiles::<L, 2>(),
+        3 => kernel.by_tiles::<L, 3>(),
+        4 => kernel.by_tiles::<L, 4>(),
+        5 => kernel.by_tiles::<L, 5>(),
+        6 => kernel.by_tiles::<L, 6>(),
+        7 => kernel.by_tiles::<L, 7>(),
+        8 => kernel.by_tiles::<L, 8>(),
+        9 => kernel.by_tiles::<L, 9>(),
+        10 => kernel.by_tiles::<L, 10>(),
+        11 => kernel.by_tiles::<L, 11>(),
+        12 => kernel.by_tiles::<L, 12>(),
+        13 => kernel.by_tiles::<L, 13>(),
+        14 => kernel.by_tiles::<L, 14>(),
+        15 => kernel.by_tiles::<L, 15>(),
+        16 => kernel.by_tiles::<L, 16>(),
+        _ => return false,
+    }
+    true
+}
+
 /// A tile: [`Lanes::WIDTH`] samples side by side, class by class, from row `start` on. Its C classes, at most [`TILE`], stay in the
 /// registers, if no loop is left that indexes them. Where rows end the last is repeated.
 #[inline(always)]

@@ -163,6 +163,7 @@ fn check<F: Real>(x: &Array2<f64>, spread: f64) {
             assert_eq!(alone.s.row(0), found.s.row(i), "{}", place(i));
             assert_eq!(alone.d.row(0), found.d.row(i), "{}", place(i));
             assert_eq!(alone.losses[0], found.losses[i], "{}", place(i));
+            assert_eq!(alone.back[0].row(0), found.back[0].row(i), "{}", place(i));
         }
         by_level.push((level, found));
     }
