@@ -1,6 +1,7 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit};
 use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
+use crate::few_classes::FEW;
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
 use crate::rows::assert_same_shape;
@@ -128,10 +129,11 @@ pub fn softmax_cross_entropy<F: Real>(
     });
 }
 
-/// Whether rows have few enough classes. Targets that are spread take a long kernel, which is not compiled for the portable level.
+/// Whether rows have few enough classes. For targets that are spread over more than [`FEW`] the portable level has no such kernel, which would take
+/// long to compile.
 fn go_by_blocks<F: Real>(classes: usize, targets: Targets<F>, options: CrossEntropyOptions) -> bool {
     let label_alone = matches!(targets, Targets::Classes(_)) && options.label_smoothing == 0.0;
-    classes <= SOME && (label_alone || simd_level() != SimdLevel::Portable)
+    classes <= FEW || classes <= SOME && (label_alone || simd_level() != SimdLevel::Portable)
 }
 
 fn by_blocks<F: Real>(

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 /// Softmax and cross-entropy with targets that are spread over the classes, soft ones or smoothed labels, and the gradient if there is
 /// a place for it: by blocks of [`Lanes::WIDTH`] rows, of at most [`SOME`](crate::some_classes::SOME) classes;
-/// not at the portable level.
+/// at the portable level of at most [`FEW`].
 pub(crate) struct SpreadCrossEntropy<'a, 't, F> {
     pub(crate) logits: ArrayView2<'a, F>,
     pub(crate) targets: Targets<'t, F>,
@@ -25,8 +25,11 @@ pub(crate) struct SpreadCrossEntropy<'a, 't, F> {
 impl<F: Real> Kernel<F> for SpreadCrossEntropy<'_, '_, F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(self) {
+        if self.logits.ncols() <= FEW {
+            return self.side_by_side::<L>();
+        }
         assert!(L::TILES, "the portable level goes row by row");
-        if self.logits.ncols() <= FEW { self.side_by_side::<L>() } else { self.in_rows::<L>() }
+        self.in_rows::<L>();
     }
 }
 
