@@ -1,11 +1,9 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit};
 use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
-use crate::few_classes::FEW;
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
 use crate::rows::assert_same_shape;
-use crate::simd::{SimdLevel, simd_level};
 use crate::some_classes::SOME;
 use crate::spread_cross_entropy::{SpreadCrossEntropy, spread_cross_entropy_of_row};
 use crate::target::{Target, loss_of_row};
@@ -32,21 +30,10 @@ pub fn cross_entropy_on_logits<F: Real>(
                    targets: Targets<F>,
                    options: CrossEntropyOptions,
                    losses: ArrayViewMut1<F>| {
-        if go_by_blocks(logits.ncols(), targets, options) {
+        if logits.ncols() <= SOME {
             return by_blocks(logits, targets, options, F::zero(), losses, None);
         }
-        for_each_normalizer(
-            logits,
-            #[inline(always)]
-            |i, x, normalizer| {
-                losses[i] = match options.target(&targets, i, x.len()) {
-                    Target::Spread(spread) => {
-                        spread_cross_entropy_of_row(x, spread, normalizer, F::zero(), None)
-                    }
-                    target => loss_of_row(target, x.len(), |class| normalizer.loss(x[class])),
-                }
-            },
-        );
+        losses_by_rows(logits, targets, options, losses);
     });
 }
 
@@ -100,42 +87,14 @@ pub fn softmax_cross_entropy<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        if go_by_blocks(logits.ncols(), targets, options) {
+        if logits.ncols() <= SOME {
             return by_blocks(logits, targets, options, scale, losses, Some(dlogits));
         }
-        for_each_exponential_row(
-            logits,
-            dlogits,
-            #[inline(always)]
-            |i, x, exponentials, normalizer| {
-                losses[i] = match options.target(&targets, i, x.len()) {
-                    Target::Spread(spread) => {
-                        let d = exponentials.normalize(F::one());
-                        spread_cross_entropy_of_row(x, spread, normalizer, scale, Some(d))
-                    }
-                    target => {
-                        if let Target::Class { label, weight } = target {
-                            let factor = weight * scale;
-                            let of_label = (exponentials.probability(label) - F::one()) * factor;
-                            exponentials.normalize(factor)[label] = of_label;
-                        } else {
-                            exponentials.scaled.fill(F::zero());
-                        }
-                        loss_of_row(target, x.len(), |class| normalizer.loss(x[class]))
-                    }
-                }
-            },
-        );
+        gradient_by_rows(logits, targets, options, scale, losses, dlogits);
     });
 }
 
-/// Whether rows have few enough classes. For targets that are spread over more than [`FEW`] the portable level has no such kernel, which would take
-/// long to compile.
-fn go_by_blocks<F: Real>(classes: usize, targets: Targets<F>, options: CrossEntropyOptions) -> bool {
-    let label_alone = matches!(targets, Targets::Classes(_)) && options.label_smoothing == 0.0;
-    classes <= FEW || classes <= SOME && (label_alone || simd_level() != SimdLevel::Portable)
-}
-
+/// Of at most [`SOME`] classes.
 fn by_blocks<F: Real>(
     logits: ArrayView2<F>,
     targets: Targets<F>,
@@ -150,4 +109,59 @@ fn by_blocks<F: Real>(
         }
         _ => dispatch(SpreadCrossEntropy { logits, targets, options, scale, losses, dlogits }),
     }
+}
+
+/// The losses alone, of any number of classes.
+#[inline(never)]
+pub(crate) fn losses_by_rows<F: Real>(
+    logits: ArrayView2<F>,
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    mut losses: ArrayViewMut1<F>,
+) {
+    for_each_normalizer(
+        logits,
+        #[inline(always)]
+        |i, x, normalizer| {
+            losses[i] = match options.target(&targets, i, x.len()) {
+                Target::Spread(spread) => spread_cross_entropy_of_row(x, spread, normalizer, F::zero(), None),
+                target => loss_of_row(target, x.len(), |class| normalizer.loss(x[class])),
+            }
+        },
+    );
+}
+
+/// The losses and the gradient, of any number of classes.
+#[inline(never)]
+pub(crate) fn gradient_by_rows<F: Real>(
+    logits: ArrayView2<F>,
+    targets: Targets<F>,
+    options: CrossEntropyOptions,
+    scale: F,
+    mut losses: ArrayViewMut1<F>,
+    dlogits: ArrayViewMut2<F>,
+) {
+    for_each_exponential_row(
+        logits,
+        dlogits,
+        #[inline(always)]
+        |i, x, exponentials, normalizer| {
+            losses[i] = match options.target(&targets, i, x.len()) {
+                Target::Spread(spread) => {
+                    let d = exponentials.normalize(F::one());
+                    spread_cross_entropy_of_row(x, spread, normalizer, scale, Some(d))
+                }
+                target => {
+                    if let Target::Class { label, weight } = target {
+                        let factor = weight * scale;
+                        let of_label = (exponentials.probability(label) - F::one()) * factor;
+                        exponentials.normalize(factor)[label] = of_label;
+                    } else {
+                        exponentials.scaled.fill(F::zero());
+                    }
+                    loss_of_row(target, x.len(), |class| normalizer.loss(x[class]))
+                }
+            }
+        },
+    );
 }

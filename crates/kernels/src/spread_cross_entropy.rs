@@ -4,6 +4,7 @@ use crate::lane_normalizers::LaneNormalizers;
 use crate::lanes::{Kernel, Lanes, dispatch, gathered, load_some, splat, store_from, store_some};
 use crate::normalizer::Normalizer;
 use crate::rows::{row, row_mut};
+use crate::softmax_cross_entropy::{gradient_by_rows, losses_by_rows};
 use crate::some_classes::{self, side_by_side};
 use crate::target::{Spread, Target};
 use chainrule_core::{Real, Targets};
@@ -12,7 +13,7 @@ use std::mem::MaybeUninit;
 
 /// Softmax and cross-entropy with targets that are spread over the classes, soft ones or smoothed labels, and the gradient if there is
 /// a place for it: by blocks of [`Lanes::WIDTH`] rows, of at most [`SOME`](crate::some_classes::SOME) classes;
-/// at the portable level of at most [`FEW`].
+/// at the portable level of at most [`FEW`], and row by row of more, which takes less long to compile.
 pub(crate) struct SpreadCrossEntropy<'a, 't, F> {
     pub(crate) logits: ArrayView2<'a, F>,
     pub(crate) targets: Targets<'t, F>,
@@ -28,8 +29,14 @@ impl<F: Real> Kernel<F> for SpreadCrossEntropy<'_, '_, F> {
         if self.logits.ncols() <= FEW {
             return self.side_by_side::<L>();
         }
-        assert!(L::TILES, "the portable level goes row by row");
-        self.in_rows::<L>();
+        if L::TILES {
+            return self.in_rows::<L>();
+        }
+        let SpreadCrossEntropy { logits, targets, options, scale, losses, dlogits } = self;
+        match dlogits {
+            Some(dlogits) => gradient_by_rows(logits, targets, options, scale, losses, dlogits),
+            None => losses_by_rows(logits, targets, options, losses),
+        }
     }
 }
 
