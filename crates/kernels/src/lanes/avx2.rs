@@ -26,19 +26,20 @@ fn integer(x: __m256) -> __m256i {
     unsafe { _mm256_castps_si256(x) }
 }
 
-/// An expression in either half, once with f32 registers and once with f64 registers: `half` is 0 or 1.
+/// An expression in either half, once with f32 registers and once with f64 registers: `half` is 0 or 1. Written out, as a loop in each
+/// of some thousand expressions takes most of the time to compile.
 macro_rules! either {
-    ($half:ident: $single:expr, $double:expr) => {{
-        let mut halves = [Self::zero(); 2];
-        for $half in 0..2 {
-            halves[$half] = match F::PRECISION {
-                // SAFETY: `dispatch` makes sure of the processor's features.
-                Precision::Single => unsafe { $single },
-                // SAFETY: `dispatch` makes sure of the processor's features.
-                Precision::Double => single(unsafe { $double }),
-            };
+    ($half:ident: $single:expr, $double:expr) => {
+        Avx2([either!(0, $half, $single, $double), either!(1, $half, $single, $double)], PhantomData)
+    };
+    ($number:literal, $half:ident, $single:expr, $double:expr) => {{
+        let $half = $number;
+        match F::PRECISION {
+            // SAFETY: `dispatch` makes sure of the processor's features.
+            Precision::Single => unsafe { $single },
+            // SAFETY: `dispatch` makes sure of the processor's features.
+            Precision::Double => single(unsafe { $double }),
         }
-        Avx2(halves, PhantomData)
     }};
 }
 
@@ -60,12 +61,6 @@ operator!(Mul, mul, _mm256_mul_ps, _mm256_mul_pd);
 operator!(Div, div, _mm256_div_ps, _mm256_div_pd);
 
 impl<F: Real> Avx2<F> {
-    #[inline(always)]
-    fn zero() -> __m256 {
-        // SAFETY: `dispatch` makes sure of the processor's features.
-        unsafe { _mm256_setzero_ps() }
-    }
-
     /// The exponents of one half, as integers.
     #[inline(always)]
     fn exponents(x: __m256) -> __m256i {
