@@ -1,5 +1,5 @@
 use crate::{Error, Real};
-use ndarray::{Array2, ArrayBase, ArrayRef, ArrayViewMut2, Axis, Data, Ix2, Slice};
+use ndarray::{Array2, ArrayBase, ArrayRef, ArrayView2, ArrayViewMut2, Axis, Data, Ix2, Slice};
 
 /// Where inputs come from: an array, bytes converted on the way, a memory-mapped file.
 ///
@@ -21,6 +21,13 @@ pub trait Rows<F: Real>: Sync {
     /// # Errors
     /// [`Error::RowOutOfRange`], or [`Error::Source`] with whatever stopped the reading.
     fn gather(&self, indices: &[usize], tile: ArrayViewMut2<F>) -> Result<(), Error>;
+
+    /// The rows `indices`, (indices, columns), if they lie in memory as [`Rows::gather`] would copy them. Predictions read them there;
+    /// `None`, as by default, is always right.
+    fn lend(&self, indices: &[usize]) -> Option<ArrayView2<'_, F>> {
+        let _ = indices;
+        None
+    }
 
     /// Makes sure that every number is finite. Called once before training; a source that can only hold finite
     /// numbers (bytes) returns at once.
@@ -72,6 +79,14 @@ impl<F: Real, S: Data<Elem = F> + Sync> Rows<F> for ArrayBase<S, Ix2> {
         Ok(())
     }
 
+    /// If they follow one another, and the numbers of a row do.
+    fn lend(&self, indices: &[usize]) -> Option<ArrayView2<'_, F>> {
+        let &first = indices.first()?;
+        let lie_so = self.strides()[1] == 1 && indices.iter().enumerate().all(|(i, &row)| row == first + i);
+        let rows = first..first.checked_add(indices.len())?;
+        (lie_so && rows.end <= self.nrows()).then(|| self.slice_axis(Axis(0), Slice::from(rows)))
+    }
+
     fn check_finite(&self) -> Result<(), Error> {
         check_finite(self, 0)
     }
@@ -88,6 +103,16 @@ mod tests {
         let mut tile = Array2::zeros((3, 2));
         rows.gather(&[2, 0, 2], tile.view_mut()).expect("rows in range");
         assert_eq!(tile, array![[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]]);
+    }
+
+    #[test]
+    fn lends_what_it_would_gather_or_nothing() {
+        let rows = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
+        assert_eq!(rows.lend(&[1, 2]), Some(array![[3.0, 4.0], [5.0, 6.0]].view()));
+        for indices in [&[][..], &[0, 2], &[1, 0], &[1, 1], &[2, 3], &[usize::MAX]] {
+            assert_eq!(rows.lend(indices), None, "{indices:?}");
+        }
+        assert_eq!(rows.t().lend(&[0]), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use crate::{Error, Real, Rows};
-use ndarray::ArrayViewMut2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// How raw inputs become what a network sees: x ↦ (x - shift) · factor, the same for every column or each column its own.
 ///
@@ -143,6 +143,10 @@ impl<F: Real> Rows<F> for ScaledRows<'_, F> {
 
     fn width(&self) -> usize {
         self.rows.width()
+    }
+
+    fn lend(&self, indices: &[usize]) -> Option<ArrayView2<'_, F>> {
+        if *self.scaling == Scaling::IDENTITY { self.rows.lend(indices) } else { None }
     }
 
     fn gather(&self, indices: &[usize], mut tile: ArrayViewMut2<F>) -> Result<(), Error> {

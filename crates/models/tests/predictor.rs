@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use chainrule_core::{Error, Real, Scaling};
-use chainrule_models::{Classifier, LayerSpec, Predictor, PredictorScratch};
-use ndarray::{Array2, Axis, Slice};
+use chainrule_core::{Error, Real, Rows, Scaling};
+use chainrule_models::{Classifier, LayerSpec, Network, Predictor, PredictorScratch};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 fn classifier<F: Real>(scaling: &Scaling) -> Classifier<F> {
     let block = vec![LayerSpec::dense(12), LayerSpec::Dropout { rate: 0.5, seed: 1 }, LayerSpec::Gelu];
@@ -115,4 +115,46 @@ fn what_does_not_fit_is_an_error_and_nothing_is_written() {
         assert!(matches!(predict(&wrong, None, (70, 4)), Error::NotFinite { row: 66, column: 3, .. }));
     }
     assert!(matches!(predictor.predict_proba(&[1.0; 6]), Err(Error::Width { .. })));
+}
+
+/// Rows that lend what they are told to.
+struct Lending(Array2<f64>, Option<Array2<f64>>);
+
+impl Rows<f64> for Lending {
+    fn len(&self) -> usize {
+        self.0.nrows()
+    }
+    fn width(&self) -> usize {
+        self.0.ncols()
+    }
+    fn gather(&self, indices: &[usize], tile: ArrayViewMut2<f64>) -> Result<(), Error> {
+        self.0.gather(indices, tile)
+    }
+    fn lend(&self, _: &[usize]) -> Option<ArrayView2<'_, f64>> {
+        self.1.as_ref().map(|rows| rows.view())
+    }
+}
+
+#[test]
+fn rows_are_read_where_they_lie_or_copied_with_the_same_result() {
+    // What skips the first layers is added from the inputs, too.
+    let network = Network::<f64>::builder(7).residual(|block| block.dense(9).relu().dense(7)).dense(3);
+    let network = network.build().unwrap();
+    let x = inputs::<f64>(300);
+    let copied = Lending(x.clone(), None);
+    let (mut scratch, mut of_copies) = (network.scratch(300), network.scratch(300));
+    let shuffled = Vec::from_iter((0..300).map(|i| i * 7 % 300));
+    for indices in [&Vec::from_iter(0..300)[..], &Vec::from_iter(5..20), &[299], &shuffled] {
+        let found = network.predict(&x, indices, &mut scratch).unwrap();
+        let expected = network.predict(&copied, indices, &mut of_copies).unwrap();
+        assert!(found == expected, "{} rows", indices.len());
+    }
+
+    for (shape, message) in [
+        ((2, 7), "rows that were lent: expected 3 rows, found 2"),
+        ((3, 6), "rows that were lent: expected 7 columns, found 6"),
+    ] {
+        let other = Lending(x.clone(), Some(Array2::zeros(shape)));
+        assert_eq!(network.predict(&other, &[0, 1, 2], &mut scratch).unwrap_err().to_string(), message);
+    }
 }

@@ -42,7 +42,8 @@ impl<F: Real> Network<F> {
     ///
     /// # Errors
     /// [`Error::Empty`] or [`Error::Width`] for the inputs; [`Error::OtherNetwork`] or [`Error::Capacity`] for the
-    /// scratch; and what [`Rows::gather`] says. Inputs are not searched for NaN; see [`Rows::check_finite`].
+    /// scratch; what [`Rows::gather`] says; [`Error::RowCount`] or [`Error::Width`] if [`Rows::lend`] lent other rows.
+    /// Inputs are not searched for NaN; see [`Rows::check_finite`].
     pub fn predict<'s>(
         &self,
         rows: &dyn Rows<F>,
@@ -78,7 +79,7 @@ impl<F: Real> Network<F> {
         runs.zip(tiles).try_for_each(|((outputs, indices), workspace)| {
             for (outputs, indices) in outputs.chunks_mut(tile_rows * width).zip(indices.chunks(tile_rows)) {
                 let mut tile = workspace.tile(indices.len());
-                rows.gather(indices, tile.inputs_mut())?;
+                tile.read(rows, indices)?;
                 self.forward_tile(&mut tile, Run { layers, step: None, first_row: 0 });
                 let mut outputs =
                     ArrayViewMut2::from_shape((indices.len(), width), outputs).expect("whole rows");

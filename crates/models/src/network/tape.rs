@@ -1,5 +1,5 @@
 use super::Network;
-use chainrule_core::{AlignedBuffer, Error, Kept, Real};
+use chainrule_core::{AlignedBuffer, Error, Kept, Real, Rows};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl<F: Real> Workspace<F> {
             let shape = (cells.len() / stride, stride);
             let first = i * tile_rows;
             let cells = ArrayViewMut2::from_shape(shape, cells).expect("whole rows");
-            work(first..first + shape.0, Tile { cells, bands })
+            work(first..first + shape.0, Tile { cells, bands, lent: None })
         })
     }
 
@@ -104,7 +104,7 @@ impl<F: Real> Workspace<F> {
         rows: usize,
         f: impl FnOnce(ArrayView2<F>, ArrayViewMut2<F>, ArrayViewMut2<F>),
     ) {
-        let Tile { cells, bands } = self.tile(rows);
+        let Tile { cells, bands, .. } = self.tile(rows);
         let (x, y, part) = (bands.outputs[0].clone(), bands.outputs[1].clone(), bands.deltas[0].clone());
         let (left, right) = cells.split_at(Axis(1), y.start);
         let (middle, right) = right.split_at(Axis(1), part.start - y.start);
@@ -116,7 +116,7 @@ impl<F: Real> Workspace<F> {
         let shape = (rows, self.bands.stride);
         let cells =
             ArrayViewMut2::from_shape(shape, &mut self.cells[..shape.0 * shape.1]).expect("whole rows");
-        Tile { cells, bands: &self.bands }
+        Tile { cells, bands: &self.bands, lent: None }
     }
 
     fn view(&self, rows: usize) -> ArrayView2<'_, F> {
@@ -149,9 +149,31 @@ impl<F: Real> Workspace<F> {
 pub(super) struct Tile<'a, F> {
     cells: ArrayViewMut2<'a, F>,
     bands: &'a Bands,
+    /// The inputs, where they are read elsewhere.
+    lent: Option<ArrayView2<'a, F>>,
 }
 
-impl<F: Real> Tile<'_, F> {
+impl<'a, F: Real> Tile<'a, F> {
+    /// Fills the inputs in, or reads them where they lie.
+    ///
+    /// # Errors
+    /// What [`Rows::gather`] says; [`Error::RowCount`] or [`Error::Width`] if other rows were lent.
+    pub(super) fn read(&mut self, rows: &'a dyn Rows<F>, indices: &[usize]) -> Result<(), Error> {
+        self.lent = rows.lend(indices);
+        let Some(lent) = self.lent else {
+            return rows.gather(indices, self.inputs_mut());
+        };
+        let ((length, width), (expected, inputs)) =
+            (lent.dim(), (indices.len(), self.bands.outputs[0].len()));
+        if length != expected {
+            return Err(Error::RowCount { place: "rows that were lent", expected, found: length });
+        }
+        if width != inputs {
+            return Err(Error::Width { place: "rows that were lent", expected: inputs, found: width });
+        }
+        Ok(())
+    }
+
     /// Where the inputs belong.
     pub(super) fn inputs_mut(&mut self) -> ArrayViewMut2<'_, F> {
         columns_mut(self.cells.view_mut(), self.bands.outputs[0].clone())
@@ -161,7 +183,8 @@ impl<F: Real> Tile<'_, F> {
     pub(super) fn forward(&mut self, layer: usize, f: impl FnOnce(ArrayView2<F>, ArrayViewMut2<F>)) {
         let (x, y) = (self.bands.outputs[layer].clone(), self.bands.outputs[layer + 1].clone());
         let (left, right) = self.cells.view_mut().split_at(Axis(1), y.start);
-        f(columns(left.view(), x), columns_mut(right, 0..y.len()));
+        let x = self.lent.filter(|_| layer == 0).unwrap_or(columns(left.view(), x));
+        f(x, columns_mut(right, 0..y.len()));
     }
 
     /// Lends the outputs y after `layers` layers, and where their losses and their gradient dy belong.
@@ -203,10 +226,10 @@ impl<F: Real> Tile<'_, F> {
 
     /// outputs after `to` layers += outputs after `from` layers, which come before.
     pub(super) fn add_output(&mut self, from: usize, to: usize) {
-        let (from, to) = (self.bands.outputs[from].clone(), self.bands.outputs[to].clone());
+        let (source, to) = (self.bands.outputs[from].clone(), self.bands.outputs[to].clone());
         let (left, right) = self.cells.view_mut().split_at(Axis(1), to.start);
         let mut sum = columns_mut(right, 0..to.len());
-        sum += &columns(left.view(), from);
+        sum += &self.lent.filter(|_| from == 0).unwrap_or(columns(left.view(), source));
     }
 
     /// Gradient in the outputs of layer `to` += gradient in the outputs of layer `from`, which comes after.
