@@ -408,3 +408,27 @@ fn the_layer_that_left_the_finite_numbers_is_named() {
     let error = network.fit(Samples::new(&x, Targets::Values((&t * 100.0).view())), &training).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, batch: 1, what: "parameters", .. }), "{error}");
 }
+
+/// A batch that goes chunk by chunk leaves no more than one chunk to be looked at.
+#[test]
+fn the_layer_is_named_in_whichever_chunk_of_a_batch_the_row_lies() {
+    let mut x = ndarray::Array2::<f32>::zeros((1300, 2));
+    x[[3, 0]] = 1.0;
+    let t = ndarray::Array2::<f32>::zeros((1300, 1));
+    for seed in 0..8 {
+        let mut network = Network::<f32>::builder(2).dense(3).relu().dense(3).dense(1).build().unwrap();
+        let (first, second) = (network.parameter_range(0), network.parameter_range(2));
+        network.parameters_mut()[first.start..first.end - 3].fill(1e20);
+        network.parameters_mut()[second.start..second.end - 3].fill(1e20);
+        let training = Training {
+            loss: Arc::new(MeanSquaredError) as Arc<dyn Loss<f32>>,
+            accuracy: chainrule_models::Accuracy::Regression { tolerance: 0.1 },
+            batch_size: 1300,
+            seed,
+            ..Training::default()
+        };
+        let error = network.fit(Samples::new(&x, Targets::Values(t.view())), &training).unwrap_err();
+        let named = matches!(error, Error::Diverged { epoch: 1, batch: 1, layer: 2, what: "outputs", .. });
+        assert!(named, "seed {seed}: {error}");
+    }
+}

@@ -99,7 +99,8 @@ fn joint<F: Real>(rows: usize, clipping: Option<Clipping>) -> Vec<u8> {
 
 fn every_route_gives_the_same_bits<F: Real>() {
     for clipping in [None, Some(Clipping::Value(0.01)), Some(Clipping::Norm(0.05))] {
-        for rows in [1, 9, 150] {
+        // 1100 rows go in three chunks.
+        for rows in [1, 9, 150, 1100] {
             let expected = explicit::<F>(rows, clipping);
             for threads in [1, 2, 3] {
                 let pool = pool(threads).unwrap();
@@ -120,6 +121,38 @@ fn every_route_gives_the_same_bits_in_f32() {
 #[test]
 fn every_route_gives_the_same_bits_in_f64() {
     every_route_gives_the_same_bits::<f64>();
+}
+
+/// The loss and the gradient of a batch of several chunks are the means of those of its parts.
+#[test]
+fn chunks_add_up() {
+    let network = Network::<f64>::builder(20).seed(1).dense(30).activation(Gelu).dense(4).softmax();
+    let network = network.build().unwrap();
+    let (x, labels) = (inputs::<f64>(1100, 20), Vec::from_iter((0..1100).map(|row| row * row % 4)));
+    let of_rows = |rows: std::ops::Range<usize>| {
+        let mut tape = network.tape(rows.len());
+        let pass = network.forward(x.slice_axis(Axis(0), rows.clone().into()), &mut tape).unwrap();
+        let (loss, gradient) =
+            pass.backward(&CategoricalCrossEntropy::new(), Targets::Classes(&labels[rows])).unwrap();
+        (loss, gradient.to_vec())
+    };
+    let (mut expected_loss, mut expected) = (0.0, vec![0.0; network.parameters().len()]);
+    for first in (0..1100).step_by(100) {
+        let (loss, gradient) = of_rows(first..first + 100);
+        expected_loss += loss / 11.0;
+        expected.iter_mut().zip(gradient).for_each(|(sum, part)| *sum += part / 11.0);
+    }
+    let (loss, gradient) = of_rows(0..1100);
+    assert!((loss - expected_loss).abs() < 1e-14);
+    let off = gradient.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(off < 1e-15 && gradient.iter().any(|g| g.abs() > 1e-3), "{off:e}");
+
+    let indices = Vec::from_iter(0..1100);
+    let mut optimizer = OptimizerState::new(Adam::default(), &network).unwrap();
+    let (mut stepped, mut tape) = (network.clone(), network.tape(1100));
+    let batch = Batch::new(&x, &indices, Targets::Classes(&labels));
+    let stepped = stepped.train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape);
+    assert_eq!(stepped.unwrap().to_bits(), loss.to_bits());
 }
 
 #[test]

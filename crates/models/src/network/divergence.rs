@@ -1,3 +1,4 @@
+use super::chunk::chunks;
 use super::{Network, Tape};
 use chainrule_core::{Loss, Real};
 use ndarray::ArrayView2;
@@ -23,13 +24,16 @@ impl<F: Real> Network<F> {
         loss: &dyn Loss<F>,
     ) -> Option<NotFinite> {
         let layers = self.split_head(loss).0;
+        // What is left of a batch that went chunk by chunk.
+        let rows = chunks(rows).next().map_or(0, |chunk| chunk.len());
         let found = |layer, what, numbers: ArrayView2<F>| {
             let value = numbers.iter().find(|number| !number.is_finite())?.as_f64();
             Some(NotFinite { layer, what, value })
         };
         let forward = || (0..layers).find_map(|l| found(l, "outputs", tape.workspace.outputs(rows, l + 1)));
-        let back =
-            || (0..layers).rev().find_map(|l| found(l, "output gradients", tape.workspace.layer(rows, l).1));
+        let back = || {
+            (0..layers).rev().find_map(|l| found(l, "output gradients", tape.workspace.layer(0..rows, l).1))
+        };
         forward().or_else(back).or_else(|| self.parameters_not_finite())
     }
 

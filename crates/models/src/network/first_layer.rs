@@ -38,17 +38,17 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// Takes the first `rows` rows of a batch forward, in tiles whose inputs `fill` gives, and does `then` with each.
+    /// Takes a chunk of a batch forward, in tiles whose inputs `fill` gives, and does `then` with each.
     pub(super) fn forward_tiles(
         &self,
-        rows: usize,
+        chunk: Range<usize>,
         run: Run,
         workspace: &mut Workspace<F>,
         fill: impl Fn(Range<usize>, ArrayViewMut2<F>) -> Result<(), Error> + Sync,
         then: impl Fn(Range<usize>, &mut Tile<F>, Run) + Sync,
     ) -> Result<(), Error> {
-        let Some(first) = self.first_half(rows) else {
-            return workspace.for_each_tile(rows, |range, mut tile| {
+        let Some(first) = self.first_half(chunk.len()) else {
+            return workspace.for_each_tile(chunk, |range, mut tile| {
                 let run = run.at(range.start);
                 fill(range.clone(), tile.inputs_mut())?;
                 self.forward_tile(&mut tile, run);
@@ -56,11 +56,11 @@ impl<F: Real> Network<F> {
                 Ok(())
             });
         };
-        workspace.for_each_tile(rows, |range, mut tile| fill(range, tile.inputs_mut()))?;
+        workspace.for_each_tile(chunk.clone(), |range, mut tile| fill(range, tile.inputs_mut()))?;
         let parameters = &self.parameters[self.ranges[0].clone()];
         let (weight, bias) = self.layers[0].affine(parameters).expect("a layer that goes by halves");
         let (first_weight, second_weight) = weight.split_at(Axis(0), first);
-        workspace.first_layer(rows, |x, y, part| {
+        workspace.first_layer(chunk.clone(), |x, y, part| {
             let (first_x, second_x) = x.split_at(Axis(1), first);
             rayon::join(
                 || for_each_piece(first_x, y, &|x, y| affine(x, first_weight, bias, y)),
@@ -71,7 +71,7 @@ impl<F: Real> Network<F> {
                 },
             );
         });
-        workspace.for_each_tile(rows, |range, mut tile| {
+        workspace.for_each_tile(chunk, |range, mut tile| {
             let run = run.at(range.start);
             tile.add_first_part();
             self.add_skip(&mut tile, 0);

@@ -1,3 +1,4 @@
+use super::chunk::chunks;
 use super::tape::Tile;
 use super::{Network, Pass, Tape};
 use chainrule_core::{Draw, Error, Real, Rows};
@@ -73,7 +74,9 @@ impl<F: Real> Network<F> {
             inputs.assign(&x.slice_axis(Axis(0), Slice::from(rows)));
             Ok(())
         };
-        self.forward_tiles(x.nrows(), run, &mut tape.workspace, fill, |_, _, _| {})?;
+        for chunk in chunks(x.nrows()) {
+            self.forward_tiles(chunk, run, &mut tape.workspace, fill, |_, _, _| {})?;
+        }
         Ok(Pass::new(self, tape, x.nrows(), step))
     }
 

@@ -1,10 +1,9 @@
-use super::blocks::for_each_block;
+use super::chunk::chunks;
 use super::forward::Run;
-use super::regularization::add_block_penalty;
-use super::tape::{Tile, Workspace};
-use super::{Gradient, Network, ParameterBlock, Tape};
-use chainrule_core::{Error, Head, Kept, Layer, Loss, Real, WeightedTargets};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use super::tape::Tile;
+use super::{Gradient, Network, Tape};
+use chainrule_core::{Error, Head, Kept, Loss, Real, WeightedTargets};
+use ndarray::ArrayView2;
 
 /// A batch that went forward and may go back, once. Made by [`Network::forward`].
 ///
@@ -112,18 +111,19 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
         let Tape { workspace, gradient } = tape;
         let objective = Objective::new(network, loss, targets);
         let run = Run { layers: objective.layers, step, first_row: 0 };
-        workspace.for_each_tile(rows, |range, mut tile| {
-            network.backward_tile(&mut tile, run.at(range.start), &objective, targets.rows(range));
-            Ok(())
-        })?;
         let gradient = &mut gradient[..network.parameters.len()];
-        for_each_block(&network.blocks, network.first_cuts(rows), [&mut *gradient], &|block, [gradient]| {
-            let parameters = &network.parameters[block.range.clone()];
-            let layer = &*network.layers[block.layer];
-            block_gradient(layer, block, (workspace, rows, run), gradient);
-            add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
-        });
-        Ok((objective.mean(workspace.loss_sum(rows)), Gradient::new(gradient)))
+        let mut loss_sum = 0.0;
+        for chunk in chunks(rows) {
+            workspace.for_each_tile(chunk.clone(), |range, mut tile| {
+                network.backward_tile(&mut tile, run.at(range.start), &objective, targets.rows(range));
+                Ok(())
+            })?;
+            let first = chunk.start == 0;
+            network.add_gradient(workspace, chunk.clone(), run.at(chunk.start), first, gradient);
+            loss_sum += workspace.loss_sum(chunk);
+        }
+        network.add_penalty(gradient);
+        Ok((objective.mean(loss_sum), Gradient::new(gradient)))
     }
 }
 
@@ -201,17 +201,4 @@ impl<F: Real> Network<F> {
             }
         }
     }
-}
-
-/// The gradient of one block of a layer, without penalty, over all rows of a workspace whose tiles went back in `run`.
-pub(super) fn block_gradient<F: Real>(
-    layer: &dyn Layer<F>,
-    block: &ParameterBlock,
-    (workspace, rows, run): (&Workspace<F>, usize, Run),
-    gradient: &mut [F],
-) {
-    let (kept, dy) = workspace.layer(rows, block.layer);
-    let shape = (block.block.rows.len(), block.columns);
-    let dblock = ArrayViewMut2::from_shape(shape, gradient).expect("a block has its shape's numbers");
-    layer.backward_parameters(&block.block, Kept { draw: run.draw(block.layer), ..kept }, dy, dblock);
 }

@@ -1,5 +1,6 @@
+use super::blocks::for_each_block;
 use super::{Network, ParameterBlock};
-use chainrule_core::{ParameterSpec, Penalty, Real};
+use chainrule_core::{Layer, ParameterSpec, Penalty, Real};
 use chainrule_kernels::{add_penalty_gradient, clip_column_norms, penalty};
 use ndarray::ArrayViewMut2;
 
@@ -12,6 +13,22 @@ impl<F: Real> Network<F> {
             penalty(&self.parameters[block.range.clone()], l1, l2)
         };
         self.blocks.iter().map(cost).sum()
+    }
+
+    /// Adds the gradient of [`Network::penalty`] to that of the mean loss.
+    pub(super) fn add_penalty(&self, gradient: &mut [F]) {
+        let penalised =
+            |layer: &dyn Layer<F>| layer.parameters().iter().any(|spec| spec.penalty != Penalty::NONE);
+        if self.layers.iter().any(|layer| penalised(&**layer)) {
+            for_each_block(&self.blocks, [None; 2], [gradient], &|block, [gradient]| {
+                let specs = self.layers[block.layer].parameters();
+                add_block_penalty(
+                    &specs[block.block.parameter],
+                    &self.parameters[block.range.clone()],
+                    gradient,
+                );
+            });
+        }
     }
 
     /// Scales every column that is longer than its [`max_norm`](ParameterSpec::max_norm) back to it. A step taken with

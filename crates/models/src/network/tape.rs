@@ -81,30 +81,32 @@ impl<F: Real> Workspace<F> {
         Ok(())
     }
 
-    /// Calls `work` for each tile of the first `rows` rows, in parallel, with the range of its rows.
+    /// Calls `work` for each tile of a chunk of the rows, in parallel, with the range of its rows.
     pub(super) fn for_each_tile(
         &mut self,
-        rows: usize,
+        chunk: Range<usize>,
         work: impl Fn(Range<usize>, Tile<F>) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
-        let (bands, stride, tile_rows) = (&self.bands, self.bands.stride, tile_rows(rows));
-        let tiles = self.cells[..rows * stride].par_chunks_mut(tile_rows * stride);
+        let (bands, stride, tile_rows) = (&self.bands, self.bands.stride, tile_rows(chunk.len()));
+        let cells = &mut self.cells[chunk.start * stride..chunk.end * stride];
+        let tiles = cells.par_chunks_mut(tile_rows * stride);
         tiles.enumerate().try_for_each(|(i, cells)| {
             let shape = (cells.len() / stride, stride);
-            let first = i * tile_rows;
+            let first = chunk.start + i * tile_rows;
             let cells = ArrayViewMut2::from_shape(shape, cells).expect("whole rows");
             work(first..first + shape.0, Tile { cells, bands, lent: None })
         })
     }
 
-    /// Lends the inputs x of the first `rows` rows, where the first layer's outputs y belong, and, where their gradient will belong later,
+    /// Lends the inputs x of a chunk of the rows, where the first layer's outputs y belong, and, where their gradient will belong later,
     /// room for a part of them.
     pub(super) fn first_layer(
         &mut self,
-        rows: usize,
+        chunk: Range<usize>,
         f: impl FnOnce(ArrayView2<F>, ArrayViewMut2<F>, ArrayViewMut2<F>),
     ) {
-        let Tile { cells, bands, .. } = self.tile(rows);
+        let Tile { mut cells, bands, .. } = self.tile(chunk.end);
+        cells.slice_axis_inplace(Axis(0), Slice::from(chunk));
         let (x, y, part) = (bands.outputs[0].clone(), bands.outputs[1].clone(), bands.deltas[0].clone());
         let (left, right) = cells.split_at(Axis(1), y.start);
         let (middle, right) = right.split_at(Axis(1), part.start - y.start);
@@ -119,14 +121,15 @@ impl<F: Real> Workspace<F> {
         Tile { cells, bands: &self.bands, lent: None }
     }
 
-    fn view(&self, rows: usize) -> ArrayView2<'_, F> {
+    fn rows(&self, rows: Range<usize>) -> ArrayView2<'_, F> {
         let stride = self.bands.stride;
-        ArrayView2::from_shape((rows, stride), &self.cells[..rows * stride]).expect("whole rows")
+        let cells = &self.cells[rows.start * stride..rows.end * stride];
+        ArrayView2::from_shape((rows.len(), stride), cells).expect("whole rows")
     }
 
-    /// What layer `layer` read and wrote for the whole batch, and the gradient in what it wrote.
-    pub(super) fn layer(&self, rows: usize, layer: usize) -> (Kept<'_, F>, ArrayView2<'_, F>) {
-        let cells = self.view(rows);
+    /// What layer `layer` read and wrote for these rows of the batch, and the gradient in what it wrote.
+    pub(super) fn layer(&self, rows: Range<usize>, layer: usize) -> (Kept<'_, F>, ArrayView2<'_, F>) {
+        let cells = self.rows(rows);
         let kept = Kept::new(
             columns(cells, self.bands.outputs[layer].clone()),
             columns(cells, self.bands.outputs[layer + 1].clone()),
@@ -136,12 +139,12 @@ impl<F: Real> Workspace<F> {
 
     /// The outputs after `layers` layers.
     pub(super) fn outputs(&self, rows: usize, layers: usize) -> ArrayView2<'_, F> {
-        columns(self.view(rows), self.bands.outputs[layers].clone())
+        columns(self.rows(0..rows), self.bands.outputs[layers].clone())
     }
 
-    /// The sum of the losses, row after row.
-    pub(super) fn loss_sum(&self, rows: usize) -> f64 {
-        self.view(rows).column(self.bands.loss).iter().map(|loss| loss.as_f64()).sum()
+    /// The sum of the losses of these rows, row after row.
+    pub(super) fn loss_sum(&self, rows: Range<usize>) -> f64 {
+        self.rows(rows).column(self.bands.loss).iter().map(|loss| loss.as_f64()).sum()
     }
 }
 

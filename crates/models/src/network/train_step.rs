@@ -1,6 +1,8 @@
 use super::blocks::for_each_block;
+use super::chunk::chunks;
 use super::forward::Run;
-use super::pass::{Objective, block_gradient};
+use super::parameter_gradient::block_gradient;
+use super::pass::Objective;
 use super::regularization::add_block_penalty;
 use super::tape::Workspace;
 use super::{Network, Tape};
@@ -33,6 +35,11 @@ impl<'a, F: Real> Batch<'a, F> {
     {
         Batch { rows, indices, targets: targets.into().reborrow() }
     }
+
+    /// Some of its rows.
+    pub(super) fn part(&self, rows: Range<usize>) -> Batch<'a, F> {
+        Batch { indices: &self.indices[rows.clone()], targets: self.targets.rows(rows), rows: self.rows }
+    }
 }
 
 impl<F: Real> Network<F> {
@@ -45,6 +52,8 @@ impl<F: Real> Network<F> {
     /// threads. (To clip the gradient all of it must be there, so the blocks then go twice.) Runs in the current rayon pool; a
     /// loop of steps belongs inside it, so that no step wakes a sleeping thread.
     ///
+    /// A batch of more than 512 rows goes forward, back and into the gradient chunk by chunk, and takes no more memory than one.
+    ///
     /// # Errors
     /// What those three say, and [`Rows::gather`]; then no parameter has changed. Inputs are not searched for NaN; see
     /// [`Rows::check_finite`].
@@ -54,6 +63,18 @@ impl<F: Real> Network<F> {
         loss: &dyn Loss<F>,
         optimizer: &mut OptimizerState<F>,
         tape: &mut Tape<F>,
+    ) -> Result<F, Error> {
+        self.train_step_seen(batch, loss, optimizer, tape, |_, _, _| {})
+    }
+
+    /// [`Network::train_step`], with what [`Network::gradient_of_batch`] calls with each chunk.
+    pub(crate) fn train_step_seen(
+        &mut self,
+        batch: Batch<F>,
+        loss: &dyn Loss<F>,
+        optimizer: &mut OptimizerState<F>,
+        tape: &mut Tape<F>,
+        mut seen: impl FnMut(Range<usize>, f64, ArrayView2<F>),
     ) -> Result<F, Error> {
         let rows = batch.indices.len();
         if rows == 0 {
@@ -65,84 +86,99 @@ impl<F: Real> Network<F> {
         optimizer.check(self.parameters.len())?;
         let objective = Objective::new(self, loss, batch.targets);
         let run = Run { layers: objective.layers, step: Some(optimizer.steps()), first_row: 0 };
-        self.run_tiles(&batch, rows, run, &objective, &mut tape.workspace)?;
-        let mean = objective.mean(tape.workspace.loss_sum(rows));
-        if optimizer.clipping().is_some() {
-            self.gradient_of_rows(rows, run, tape);
+        if chunks(rows).nth(1).is_some() || optimizer.clipping().is_some() {
+            let loss_sum = self.gradient_of_batch(batch, run, &objective, tape, seen)?;
             self.step_with_gradient(tape, optimizer);
-            return Ok(mean);
+            return Ok(objective.mean(loss_sum));
         }
+        let workspace = &mut tape.workspace;
+        self.run_tiles(batch, run, &objective, workspace)?;
+        let loss_sum = workspace.loss_sum(0..rows);
+        seen(0..rows, loss_sum, workspace.outputs(rows, run.layers));
         let (rule, step, [first, second, third]) = optimizer.begin_step();
         let (layers, cuts) = (&self.layers, self.first_cuts(rows));
-        let of_rows = (&tape.workspace, rows, run);
+        let of_rows = || (&*workspace, 0..rows, run);
         let buffers = [&mut *self.parameters, first, second, third];
         for_each_block(&self.blocks, cuts, buffers, &|block, [parameters, first, second, third]| {
             // Nobody else needs this gradient: it never leaves the core's cache.
             with_scratch(parameters.len(), |gradient| {
                 let layer = &*layers[block.layer];
-                block_gradient(layer, block, of_rows, gradient);
+                block_gradient(layer, block, of_rows(), gradient);
                 add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
                 rule.update(step, parameters, gradient, [first, second, third]);
             });
         });
         optimizer.end_step();
         self.constrain();
-        Ok(mean)
+        Ok(objective.mean(loss_sum))
     }
 
-    /// Takes the first `rows` rows of a batch forward and back, tile by tile; `run` is that of the first of them.
-    pub(super) fn run_tiles(
+    /// Takes a batch forward and back, chunk by chunk, leaves its gradient, without penalty, on the tape, and gives the sum of its losses;
+    /// `run` is that of its first row. `seen` gets the rows of each chunk, the sum of their losses, and the outputs that the loss saw.
+    ///
+    /// Each chunk overwrites the one before on the tape. The first whose losses are not finite comes back at the end, to be looked at.
+    pub(super) fn gradient_of_batch(
         &self,
-        batch: &Batch<F>,
-        rows: usize,
+        batch: Batch<F>,
+        run: Run,
+        objective: &Objective<F>,
+        tape: &mut Tape<F>,
+        mut seen: impl FnMut(Range<usize>, f64, ArrayView2<F>),
+    ) -> Result<f64, Error> {
+        let Tape { workspace, gradient } = tape;
+        let gradient = &mut gradient[..self.parameters.len()];
+        let (mut total, mut not_finite) = (0.0, None);
+        for chunk in chunks(batch.indices.len()) {
+            let (rows, run) = (chunk.len(), run.at(chunk.start));
+            self.run_tiles(batch.part(chunk.clone()), run, objective, workspace)?;
+            let loss_sum = workspace.loss_sum(0..rows);
+            total += loss_sum;
+            if !loss_sum.is_finite() {
+                not_finite.get_or_insert(chunk.clone());
+            }
+            self.add_gradient(workspace, 0..rows, run, chunk.start == 0, gradient);
+            seen(chunk, loss_sum, workspace.outputs(rows, run.layers));
+        }
+        if let Some(chunk) = not_finite {
+            let run = run.at(chunk.start);
+            self.run_tiles(batch.part(chunk), run, objective, workspace)?;
+        }
+        Ok(total)
+    }
+
+    /// Takes a batch forward and back, tile by tile.
+    fn run_tiles(
+        &self,
+        batch: Batch<F>,
         run: Run,
         objective: &Objective<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
         let fill =
             |range: Range<usize>, inputs: ArrayViewMut2<F>| batch.rows.gather(&batch.indices[range], inputs);
-        self.forward_tiles(rows, run, workspace, fill, |range, tile, run| {
+        self.forward_tiles(0..batch.indices.len(), run, workspace, fill, |range, tile, run| {
             self.backward_tile(tile, run, objective, batch.targets.rows(range));
         })
-    }
-
-    /// The gradient of the first `rows` rows of a tape whose tiles went back in `run`, without penalty, onto the tape.
-    pub(super) fn gradient_of_rows(&self, rows: usize, run: Run, tape: &mut Tape<F>) {
-        let Tape { workspace, gradient } = tape;
-        let gradient = &mut gradient[..self.parameters.len()];
-        for_each_block(&self.blocks, self.first_cuts(rows), [gradient], &|block, [gradient]| {
-            block_gradient(&*self.layers[block.layer], block, (workspace, rows, run), gradient);
-        });
     }
 
     /// The optimiser's step with the gradient on the tape, once the penalty has been added and all of it clipped.
     pub(crate) fn step_with_gradient(&mut self, tape: &mut Tape<F>, optimizer: &mut OptimizerState<F>) {
         let gradient = &mut tape.gradient[..self.parameters.len()];
-        let (blocks, layers) = (&self.blocks, &self.layers);
-        let buffers = [&mut *self.parameters, &mut *gradient];
-        for_each_block(blocks, [None; 2], buffers, &|block, [parameters, gradient]| {
-            let specs = layers[block.layer].parameters();
-            add_block_penalty(&specs[block.block.parameter], parameters, gradient);
-        });
+        self.add_penalty(gradient);
         if let Some(clipping) = optimizer.clipping() {
             clipping.apply(gradient);
         }
         let (rule, step, [first, second, third]) = optimizer.begin_step();
         let buffers = [&mut *self.parameters, gradient, first, second, third];
-        for_each_block(blocks, [None; 2], buffers, &|_, [parameters, gradient, first, second, third]| {
-            rule.update(step, parameters, gradient, [first, second, third]);
-        });
+        for_each_block(
+            &self.blocks,
+            [None; 2],
+            buffers,
+            &|_, [parameters, gradient, first, second, third]| {
+                rule.update(step, parameters, gradient, [first, second, third]);
+            },
+        );
         optimizer.end_step();
         self.constrain();
-    }
-
-    /// What the loss saw in the last step of `rows` rows: the outputs, or the logits if it fused with the last layer.
-    pub(crate) fn last_outputs<'t>(
-        &self,
-        tape: &'t Tape<F>,
-        rows: usize,
-        loss: &dyn Loss<F>,
-    ) -> ArrayView2<'t, F> {
-        tape.workspace.outputs(rows, self.split_head(loss).0)
     }
 }

@@ -5,6 +5,7 @@ use super::{Samples, Score, Tally, Training};
 use crate::network::BESIDE;
 use crate::{Batch, Network, OptimizerState, Tape};
 use chainrule_core::{Communicator, Error, Numbers, Real, WeightedTargets};
+use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -271,9 +272,10 @@ fn sums_of_share<F: Real>(
     (optimizer, tape): (&OptimizerState<F>, &mut Tape<F>),
 ) -> Result<Sums, Error> {
     let loss = &*training.loss;
-    let loss_sum = network.gradient_of_share(batch, share.clone(), loss, optimizer, tape)?;
     let mut tally = Tally::of_network(network, loss, training.accuracy);
-    tally.add(loss_sum, network.last_outputs(tape, share.len(), loss), batch.targets.rows(share));
+    let targets = batch.targets.rows(share.clone());
+    let seen = |rows, loss_sum, outputs: ArrayView2<F>| tally.add(loss_sum, outputs, targets.rows(rows));
+    network.gradient_of_share(batch, share, loss, optimizer, tape, seen)?;
     Ok(tally.sums)
 }
 

@@ -4,6 +4,7 @@ use super::{Samples, Tally, Training};
 use crate::network::NotFinite;
 use crate::{Batch, Network, OptimizerState, Tape};
 use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, Targets, WeightedTargets};
+use ndarray::ArrayView2;
 
 /// All that training allocates.
 pub(super) struct Work<F> {
@@ -81,14 +82,13 @@ impl<F: Real> Work<F> {
             }
             return Ok(());
         }
-        let mean = network.train_step(stepped, loss, &mut self.optimizer, &mut self.tape)?.as_f64();
-        if !mean.is_finite() {
-            return Err(self.diverged(network, training, (epoch, batch), mean));
-        }
         let mut tally = Tally::of_network(network, loss, training.accuracy);
         tally.sums = *sums;
-        let outputs = network.last_outputs(&self.tape, indices.len(), loss);
-        tally.add(mean * loss.divisor(targets), outputs, targets);
+        let seen = |rows, loss_sum, outputs: ArrayView2<F>| tally.add(loss_sum, outputs, targets.rows(rows));
+        let mean = network.train_step_seen(stepped, loss, &mut self.optimizer, &mut self.tape, seen)?;
+        if !mean.is_finite() {
+            return Err(self.diverged(network, training, (epoch, batch), mean.as_f64()));
+        }
         *sums = tally.sums;
         Ok(())
     }
