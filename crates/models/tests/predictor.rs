@@ -144,6 +144,14 @@ fn rows_are_read_where_they_lie_or_copied_with_the_same_result() {
     let copied = Lending(x.clone(), None);
     let (mut scratch, mut of_copies) = (network.scratch(300), network.scratch(300));
     let shuffled = Vec::from_iter((0..300).map(|i| i * 7 % 300));
+    // Columns that follow one another, and rows that are one.
+    let (turned, one) = (x.t().as_standard_layout().into_owned(), Array2::<f64>::ones((1, 7)));
+    for other in [turned.t(), one.broadcast((9, 7)).unwrap()] {
+        let indices = Vec::from_iter(0..other.nrows());
+        let found = network.predict(&other, &indices, &mut scratch).unwrap();
+        let expected = network.predict(&Lending(other.to_owned(), None), &indices, &mut of_copies).unwrap();
+        assert!(found == expected);
+    }
     for indices in [&Vec::from_iter(0..300)[..], &Vec::from_iter(5..20), &[299], &shuffled] {
         let found = network.predict(&x, indices, &mut scratch).unwrap();
         let expected = network.predict(&copied, indices, &mut of_copies).unwrap();

@@ -16,7 +16,8 @@ pub(crate) struct NotFinite {
 
 impl<F: Real> Network<F> {
     /// The first layer, in the order of the route, that the last step of `rows` rows found not finite: its outputs on the way forward,
-    /// its output gradients on the way back, or its parameters after the step.
+    /// its output gradients on the way back, or its parameters after the step. Of several chunks the tape holds the first whose loss was not finite, or
+    /// the last: what only the way back of another found is told of the parameters.
     pub(crate) fn first_not_finite(
         &self,
         tape: &Tape<F>,

@@ -80,7 +80,7 @@ impl<F: Real> Network<F> {
         Ok(Pass::new(self, tape, x.nrows(), step))
     }
 
-    /// Runs a tile whose inputs are filled in.
+    /// Runs a tile whose inputs are there.
     pub(super) fn forward_tile(&self, tile: &mut Tile<F>, run: Run) {
         self.forward_layers(tile, run, 0);
     }

@@ -90,7 +90,7 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
     /// ([`Targets::weighted`](chainrule_core::Targets::weighted)).
     ///
     /// A tile runs back to its inputs on one core; then each block of the parameters sums its gradient over the whole
-    /// batch. If the last layer is a head that the loss fuses with (softmax with cross-entropy, by default), both go back
+    /// batch; over 512 rows at most at a time. If the last layer is a head that the loss fuses with (softmax with cross-entropy, by default), both go back
     /// as one. The gradient is that of the mean loss and of [`Network::penalty`]; the loss does not include the penalty.
     ///
     /// A batch in which nothing counts (all rows ignored, or of weight 0) has the loss 0, and only the penalty's gradient.

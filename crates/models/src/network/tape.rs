@@ -11,6 +11,9 @@ pub fn tile_rows(rows: usize) -> usize {
     rows.div_ceil(2).next_multiple_of(8).min(LARGEST)
 }
 
+/// Bytes after which addresses fall in the same sets of the nearest cache.
+const PAGE: usize = 4096;
+
 /// A batch on its way: one matrix with a row for each sample and a band of columns for each thing that is known of it.
 ///
 /// ```text
@@ -51,7 +54,7 @@ impl Bands {
         let loss = next(1).start;
         let mut stride = end.next_multiple_of(numbers_per_line);
         // Rows a multiple of a page apart would all fall in the same few sets of the cache.
-        if (stride * F::BYTES).is_multiple_of(4096) {
+        if (stride * F::BYTES).is_multiple_of(PAGE) {
             stride += numbers_per_line;
         }
         Bands { outputs, deltas, loss, stride }
@@ -162,7 +165,11 @@ impl<'a, F: Real> Tile<'a, F> {
     /// # Errors
     /// What [`Rows::gather`] says; [`Error::RowCount`] or [`Error::Width`] if other rows were lent.
     pub(super) fn read(&mut self, rows: &'a dyn Rows<F>, indices: &[usize]) -> Result<(), Error> {
-        self.lent = rows.lend(indices);
+        self.lent = rows.lend(indices).filter(|x| {
+            let (stride, columns) = (x.strides()[0], x.ncols() as isize);
+            // Rows a page apart fall in few sets of the cache; those that overlap BLAS cannot read.
+            x.strides()[1] == 1 && stride >= columns && stride * F::BYTES as isize % PAGE as isize != 0
+        });
         let Some(lent) = self.lent else {
             return rows.gather(indices, self.inputs_mut());
         };

@@ -52,7 +52,7 @@ impl<F: Real> Network<F> {
     /// threads. (To clip the gradient all of it must be there, so the blocks then go twice.) Runs in the current rayon pool; a
     /// loop of steps belongs inside it, so that no step wakes a sleeping thread.
     ///
-    /// A batch of more than 512 rows goes forward, back and into the gradient chunk by chunk, and takes no more memory than one.
+    /// A batch of more than 512 rows goes forward, back and into the gradient chunk by chunk, and touches no more of the tape than one takes.
     ///
     /// # Errors
     /// What those three say, and [`Rows::gather`]; then no parameter has changed. Inputs are not searched for NaN; see

@@ -83,13 +83,13 @@ impl<F: Real> Work<F> {
             return Ok(());
         }
         let mut tally = Tally::of_network(network, loss, training.accuracy);
-        tally.sums = *sums;
         let seen = |rows, loss_sum, outputs: ArrayView2<F>| tally.add(loss_sum, outputs, targets.rows(rows));
         let mean = network.train_step_seen(stepped, loss, &mut self.optimizer, &mut self.tape, seen)?;
         if !mean.is_finite() {
             return Err(self.diverged(network, training, (epoch, batch), mean.as_f64()));
         }
-        *sums = tally.sums;
+        // Chunks' divisors need not add up to the batch's.
+        *sums = sums.plus(tally.sums.with_divisor(loss.divisor(targets)));
         Ok(())
     }
 

@@ -142,18 +142,22 @@ fn regression(communicator: Arc<dyn Communicator>) -> Training<f64> {
 #[test]
 fn penalties_count_once_and_sums_are_of_all_rows() {
     let (x, values) = inputs_and_values();
-    let fit = |communicator: Arc<dyn Communicator>| {
-        let mut network = network(communicator.rank() as u64);
-        let samples = Samples::new(&x, Targets::Values(values.view()));
-        let history = network.fit(samples, &regression(communicator)).unwrap();
-        (network.parameters().to_vec(), history)
-    };
-    let (expected, history) = on_ranks(1, fit).remove(0);
-    for ranks in 2..=4 {
-        for (found, of_rank) in on_ranks(ranks, fit) {
-            let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(largest < 1e-11, "{ranks} ranks: {largest:e}");
-            assert_close(&of_rank, &history, &format!("{ranks} ranks"));
+    // 1250 rows go in several chunks, as do halves of them.
+    for batch_size in [33, 1250] {
+        let fit = |communicator: Arc<dyn Communicator>| {
+            let mut network = network(communicator.rank() as u64);
+            let samples = Samples::new(&x, Targets::Values(values.view()));
+            let training = Training { batch_size, ..regression(communicator) };
+            let history = network.fit(samples, &training).unwrap();
+            (network.parameters().to_vec(), history)
+        };
+        let (expected, history) = on_ranks(1, fit).remove(0);
+        for ranks in 2..=4 {
+            for (found, of_rank) in on_ranks(ranks, fit) {
+                let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(largest < 1e-11, "{ranks} ranks: {largest:e}");
+                assert_close(&of_rank, &history, &format!("batches of {batch_size}, {ranks} ranks"));
+            }
         }
     }
 }
