@@ -78,11 +78,11 @@ fn predictor_allocates_nothing(data: &DataSet) {
 /// The loop of `fit`, with checkpoints that are not due; writing one allocates.
 fn steps_of_fit_allocate_nothing(data: &DataSet) {
     let directory = tempfile::tempdir().unwrap();
-    let batches = data.labels().len().div_ceil(64);
     // Blocks that are allocated between the first and the last step of each epoch.
-    let run = |epochs, every| {
+    let run = |batch_size, epochs, every| {
+        let batches = data.labels().len().div_ceil(batch_size);
         let checkpoints = Some(Checkpoints { path: directory.path().join("checkpoint"), every });
-        let training = Training { epochs, batch_size: 64, threads: 2, checkpoints, ..Training::default() };
+        let training = Training { epochs, batch_size, threads: 2, checkpoints, ..Training::default() };
         let mut network = Network::<f32>::builder(64).dense(40).relu().dense(10).softmax().build().unwrap();
         let mut blocks = Vec::with_capacity(epochs * batches);
         let mut count = |news: Progress| {
@@ -95,8 +95,10 @@ fn steps_of_fit_allocate_nothing(data: &DataSet) {
         Vec::from_iter(blocks.chunks(batches).map(|blocks| blocks[batches - 1] - blocks[0]))
     };
     // As above, some epochs to warm up. On a busy machine a queue of the pool may still grow now and then; the loop would allocate
-    // in each step.
-    let epochs = run(20, Every::Epochs(100));
-    assert!(epochs[10..].iter().filter(|&&blocks| blocks == 0).count() > 5, "{epochs:?}");
-    assert!(run(1, Every::Steps(3))[0] > 0);
+    // in each step. A batch of 600 goes in two chunks.
+    for batch_size in [64, 600] {
+        let epochs = run(batch_size, 20, Every::Epochs(100));
+        assert!(epochs[10..].iter().filter(|&&blocks| blocks == 0).count() > 5, "{batch_size}: {epochs:?}");
+    }
+    assert!(run(64, 1, Every::Steps(3))[0] > 0);
 }
