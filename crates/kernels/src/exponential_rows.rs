@@ -3,12 +3,12 @@ use crate::lanes::{Kernel, Lanes, dispatch};
 use crate::many_classes::Blocks;
 use crate::normalizer::{Exponentials, Normalizer};
 use crate::rows::{row, row_mut};
-use crate::some_classes::{self, SOME};
+use crate::some_classes;
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-/// Rows of at most [`SOME`] classes at a time: their exponentials stay in the second cache.
+/// Rows of [few enough classes](some_classes::by_blocks) at a time: their exponentials stay in the second cache.
 const CHUNK: usize = 64;
 
 /// The same of more classes: calls are few, and rows stay near.
@@ -21,7 +21,7 @@ pub(crate) fn for_each_exponential_row<F: Real>(
     mut e: ArrayViewMut2<F>,
     mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
 ) {
-    if x.ncols() > SOME {
+    if !some_classes::by_blocks::<F>(x.ncols()) {
         return dispatch(ExponentialRows { x, e, each });
     }
     vectorize(
@@ -33,7 +33,12 @@ pub(crate) fn for_each_exponential_row<F: Real>(
                 short_rows(x, Some(&mut e), start, &mut chunk[..rows.len()]);
                 for (i, &OfRow { normalizer, share }) in rows.zip(&chunk) {
                     let scaled = row_mut(&mut e, i);
-                    each(i, row(&x, i), Exponentials { scaled, block: SOME, shares: &[share] }, normalizer);
+                    each(
+                        i,
+                        row(&x, i),
+                        Exponentials { scaled, block: x.ncols(), shares: &[share] },
+                        normalizer,
+                    );
                 }
             }
         },
@@ -45,7 +50,7 @@ pub(crate) fn for_each_normalizer<F: Real>(
     x: ArrayView2<F>,
     mut each: impl FnMut(usize, &[F], Normalizer<F>),
 ) {
-    let mut blocks = (x.ncols() > SOME).then(|| Blocks::of::<F>(x.ncols()));
+    let mut blocks = (!some_classes::by_blocks::<F>(x.ncols())).then(|| Blocks::of::<F>(x.ncols()));
     let at_once = if blocks.is_some() { LONG_CHUNK } else { CHUNK };
     vectorize(
         #[inline(always)]
@@ -78,7 +83,7 @@ impl<F: Real> Default for OfRow<F> {
     }
 }
 
-/// Of at most [`SOME`] classes, from row `start` on. A function, as everything that calls it would else have a copy of it for each level.
+/// Of few enough classes, from row `start` on. A function, as everything that calls it would else have a copy of it for each level.
 #[inline(never)]
 fn short_rows<F: Real>(
     x: ArrayView2<F>,
@@ -140,7 +145,7 @@ impl<F: Real> Kernel<F> for ShortRows<'_, F> {
     }
 }
 
-/// Of more than [`SOME`] classes, in the same way; without exponentials.
+/// Of more classes, in the same way; without exponentials.
 #[inline(never)]
 fn long_rows<F: Real>(blocks: &mut Blocks, x: ArrayView2<F>, start: usize, normalizers: &mut [OfRow<F>]) {
     dispatch(LongRows { blocks, x, start, normalizers });

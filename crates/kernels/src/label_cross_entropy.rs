@@ -8,8 +8,8 @@ use crate::tile::{ByTiles, by_tiles, read_tile, write_tile};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
-/// Softmax and cross-entropy with labels, and their gradient if there is a place for it, by blocks of [`Lanes::WIDTH`] rows: of at most
-/// [`SOME`](crate::some_classes::SOME) classes.
+/// Softmax and cross-entropy with labels, and their gradient if there is a place for it, by blocks of [`Lanes::WIDTH`] rows: of
+/// [few enough classes](some_classes::by_blocks).
 pub(crate) struct LabelCrossEntropy<'a, F> {
     pub(crate) logits: ArrayView2<'a, F>,
     pub(crate) labels: &'a [usize],

@@ -50,8 +50,11 @@ impl<'r, F: Real> Exponentials<'r, F> {
             let factor = share * factor.as_f64();
             let at_once = F::of(factor / TWO_TO_64);
             if at_once.is_normal() {
-                for e in scaled {
-                    *e *= at_once;
+                let (head, scaled) = scaled.split_at_mut(head(scaled, self.shares.len()));
+                for part in [head, scaled] {
+                    for e in part {
+                        *e *= at_once;
+                    }
                 }
             } else {
                 for e in scaled {
@@ -61,4 +64,11 @@ impl<'r, F: Real> Exponentials<'r, F> {
         }
         self.scaled
     }
+}
+
+/// How many numbers there are before the first whole line of the cache. A row of one block has just been written, and is read best in the
+/// same registers.
+#[inline(always)]
+fn head<F>(scaled: &[F], blocks: usize) -> usize {
+    if blocks == 1 { 0 } else { scaled.as_ptr().align_offset(64).min(scaled.len()) }
 }

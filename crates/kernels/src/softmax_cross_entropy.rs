@@ -4,7 +4,7 @@ use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
 use crate::rows::assert_same_shape;
-use crate::some_classes::SOME;
+use crate::some_classes;
 use crate::spread_cross_entropy::{SpreadCrossEntropy, spread_cross_entropy_of_row};
 use crate::target::{Target, loss_of_row};
 use chainrule_core::{Real, Targets};
@@ -30,7 +30,7 @@ pub fn cross_entropy_on_logits<F: Real>(
                    targets: Targets<F>,
                    options: CrossEntropyOptions,
                    losses: ArrayViewMut1<F>| {
-        if logits.ncols() <= SOME {
+        if some_classes::by_blocks::<F>(logits.ncols()) {
             return by_blocks(logits, targets, options, F::zero(), losses, None);
         }
         losses_by_rows(logits, targets, options, losses);
@@ -87,14 +87,14 @@ pub fn softmax_cross_entropy<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        if logits.ncols() <= SOME {
+        if some_classes::by_blocks::<F>(logits.ncols()) {
             return by_blocks(logits, targets, options, scale, losses, Some(dlogits));
         }
         gradient_by_rows(logits, targets, options, scale, losses, dlogits);
     });
 }
 
-/// Of at most [`SOME`] classes.
+/// Of [few enough classes](some_classes::by_blocks).
 fn by_blocks<F: Real>(
     logits: ArrayView2<F>,
     targets: Targets<F>,

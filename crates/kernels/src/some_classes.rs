@@ -2,18 +2,25 @@ use crate::lane_normalizers::LaneNormalizers;
 use crate::lanes::Lanes;
 use crate::rows::row;
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
-use chainrule_core::Real;
+use chainrule_core::{Precision, Real};
 use ndarray::ArrayView2;
 use std::mem::MaybeUninit;
 use std::slice;
 
-/// Up to so many classes rows go by blocks of [`Lanes::WIDTH`]. The logits of a row lie side by side in the registers, and what is one number
-/// a row, as its largest logit and its sum, side by side for a block: within a register it would take longer than all
+/// Whether there are so few classes that rows go by blocks of [`Lanes::WIDTH`]. The logits of a row lie side by side in the registers, and what
+/// is one number a row, as its largest logit and its sum, side by side for a block: within a register it would take longer than all
 /// else of a short row.
-pub(crate) const SOME: usize = 256;
+#[inline(always)]
+pub(crate) fn by_blocks<F: Real>(classes: usize) -> bool {
+    classes
+        <= match F::PRECISION {
+            Precision::Single => REGISTERS,
+            Precision::Double => 256,
+        }
+}
 
-/// The registers of a block: as many rows of f32 or, half as long, of f64.
-const REGISTERS: usize = SOME;
+/// The registers of a block at most: 16 rows of as many f32, 8 of 256 f64.
+const REGISTERS: usize = 320;
 
 /// Calls `each` with the number of the first row of each block, the registers of its exponentials times 2⁶⁴, row by row, and
 /// what they sum to. Where a row ends within a register, 0 follows.

@@ -12,7 +12,7 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::mem::MaybeUninit;
 
 /// Softmax and cross-entropy with targets that are spread over the classes, soft ones or smoothed labels, and the gradient if there is
-/// a place for it: by blocks of [`Lanes::WIDTH`] rows, of at most [`SOME`](crate::some_classes::SOME) classes;
+/// a place for it: by blocks of [`Lanes::WIDTH`] rows, of [few enough classes](some_classes::by_blocks);
 /// at the portable level of at most [`FEW`], and row by row of more, which takes less long to compile.
 pub(crate) struct SpreadCrossEntropy<'a, 't, F> {
     pub(crate) logits: ArrayView2<'a, F>,

@@ -9,12 +9,12 @@ use chainrule_kernels::{
     simd_level, softmax, softmax_backward, softmax_backward_jacobian, softmax_backward_stored_jacobian,
     softmax_cross_entropy,
 };
-use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
 
 /// Around the widths of registers, of the transposed form, of a sum in f32, and of a row's block.
-const CLASSES: [usize; 32] = [
+const CLASSES: [usize; 37] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 256, 257, 300,
-    1000, 2048, 2049, 4100, 20_000,
+    320, 321, 511, 512, 600, 1000, 2048, 2049, 4100, 20_000,
 ];
 
 /// What is computed of one batch.
@@ -341,6 +341,31 @@ fn special<F: Real>() {
     }
 }
 
+/// Whole lines of the cache are written where they begin: the bits must not tell where.
+fn wherever_rows_lie<F: Real>(classes: usize) {
+    let rows = 3;
+    let random = Random::new(0, Purpose::Check, 0);
+    let normal = |i: usize| F::of(3.0 * random.normal(i as u64));
+    let results = |offset: usize| {
+        let len = rows * classes;
+        let [mut x, mut s, mut dx, mut d] = [(); 4].map(|()| vec![F::nan(); offset + len]);
+        x[offset..].iter_mut().enumerate().for_each(|(i, x)| *x = normal(i));
+        let x = ArrayView2::from_shape((rows, classes), &x[offset..]).expect("rows");
+        softmax(x, ArrayViewMut2::from_shape((rows, classes), &mut s[offset..]).expect("rows"));
+        let probabilities = ArrayView2::from_shape((rows, classes), &s[offset..]).expect("rows");
+        let dx_rows = ArrayViewMut2::from_shape((rows, classes), &mut dx[offset..]).expect("rows");
+        softmax_backward(probabilities, x, dx_rows);
+        let d_rows = ArrayViewMut2::from_shape((rows, classes), &mut d[offset..]).expect("rows");
+        let (targets, mut losses) = (Targets::Classes(&[0; 3]), Array1::zeros(rows));
+        softmax_cross_entropy(x, targets, Default::default(), F::one(), losses.view_mut(), d_rows);
+        [s, dx, d].map(|numbers| numbers[offset..].to_vec())
+    };
+    let expected = results(0);
+    for offset in 1..16 {
+        assert_eq!(results(offset), expected, "{classes} classes, {offset} numbers further on");
+    }
+}
+
 #[test]
 fn every_level() {
     for classes in CLASSES {
@@ -366,6 +391,10 @@ fn every_level() {
         if limit_simd(level) == level {
             special::<f32>();
             special::<f64>();
+            for classes in [2, 10, 16, 17, 40, 64, 300, 511, 512, 600, 1000, 3000, 10_000] {
+                wherever_rows_lie::<f32>(classes);
+                wherever_rows_lie::<f64>(classes);
+            }
         }
     }
     // The stored Jacobian is BLAS's, but for its entries.
