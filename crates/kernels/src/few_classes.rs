@@ -1,7 +1,8 @@
 use crate::lane_normalizers::LaneNormalizers;
-use crate::lanes::{Lanes, transpose};
+use crate::lanes::{Kernel, Lanes, transpose};
 use crate::rows::{row, row_mut};
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
+use crate::tile::{ByTiles, by_tiles, read_tile, write_tile};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::mem::MaybeUninit;
@@ -44,20 +45,78 @@ pub(crate) fn read_block<'b, F: Real, L: Lanes<F>>(
     let (rows, classes) = x.dim();
     let padded = classes.next_multiple_of(GROUP);
     assert!(padded <= FEW);
-    for first in (0..classes).step_by(L::WIDTH) {
-        let last = classes.min(first + L::WIDTH);
-        let mut square = [L::splat(F::zero()); 16];
-        for (lane, line) in square[..L::WIDTH].iter_mut().enumerate() {
-            // Lanes beyond the last row repeat it.
-            let row = row(x, rows.min(start + lane + 1) - 1);
-            *line = L::load_part(&row[first..last], rest);
+    if L::TILES && classes > 1 {
+        L::call(ReadTile { x, start, block });
+        for of_class in &mut block[classes..padded] {
+            of_class.write(L::splat(rest));
         }
-        for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
-            of_class.write(line);
+    } else {
+        for first in (0..classes).step_by(L::WIDTH) {
+            let last = classes.min(first + L::WIDTH);
+            let mut square = [L::splat(F::zero()); 16];
+            for (lane, line) in square[..L::WIDTH].iter_mut().enumerate() {
+                // Lanes beyond the last row repeat it.
+                let row = row(x, rows.min(start + lane + 1) - 1);
+                *line = L::load_part(&row[first..last], rest);
+            }
+            for (of_class, line) in block[first..].iter_mut().zip(transpose(square)) {
+                of_class.write(line);
+            }
         }
     }
     // SAFETY: all classes up to the last of a whole group were written: a group is no wider than `transpose`'s squares.
     unsafe { slice::from_raw_parts_mut(block.as_mut_ptr().cast::<L>(), padded) }
+}
+
+/// [`read_tile`] for those who share it: compiled into each of them, it would take long.
+struct ReadTile<'a, F, L> {
+    x: &'a ArrayView2<'a, F>,
+    start: usize,
+    block: &'a mut Unread<L>,
+}
+
+impl<F: Real, B> Kernel<F> for ReadTile<'_, F, B> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(mut self) {
+        let classes = self.x.ncols();
+        by_tiles::<F, L>(&mut self, classes);
+    }
+}
+
+impl<F: Real, B> ByTiles<F> for ReadTile<'_, F, B> {
+    #[inline(always)]
+    fn by_tiles<L: Lanes<F>, const C: usize>(&mut self) {
+        const { assert!(size_of::<L>() == size_of::<B>() && align_of::<L>() == align_of::<B>() && C <= FEW) };
+        let tile = read_tile::<F, L, C>(self.x, self.start);
+        // SAFETY: L is the caller's B, and a block has room for as many as C.
+        unsafe { self.block.as_mut_ptr().cast::<[L; C]>().write(tile) };
+    }
+}
+
+/// [`write_tile`] in the same way.
+struct WriteTile<'a, 'y, F, L> {
+    block: &'a [L],
+    start: usize,
+    y: &'a mut ArrayViewMut2<'y, F>,
+}
+
+impl<F: Real, B> Kernel<F> for WriteTile<'_, '_, F, B> {
+    #[inline(always)]
+    fn run<L: Lanes<F>>(mut self) {
+        let classes = self.y.ncols();
+        by_tiles::<F, L>(&mut self, classes);
+    }
+}
+
+impl<F: Real, B> ByTiles<F> for WriteTile<'_, '_, F, B> {
+    #[inline(always)]
+    fn by_tiles<L: Lanes<F>, const C: usize>(&mut self) {
+        const { assert!(size_of::<L>() == size_of::<B>() && align_of::<L>() == align_of::<B>()) };
+        assert!(self.block.len() >= C);
+        // SAFETY: L is the caller's B, and there are as many as C.
+        let tile = unsafe { self.block.as_ptr().cast::<[L; C]>().read() };
+        write_tile(tile, self.start, self.y);
+    }
 }
 
 /// Writes a block back, sample by sample.
@@ -68,6 +127,9 @@ pub(crate) fn write_block<F: Real, L: Lanes<F>>(
     count: usize,
     y: &mut ArrayViewMut2<F>,
 ) {
+    if L::TILES && y.ncols() > 1 {
+        return L::call(WriteTile { block, start, y });
+    }
     for first in (0..y.ncols()).step_by(L::WIDTH) {
         let last = y.ncols().min(first + L::WIDTH);
         let mut square = [L::splat(F::zero()); 16];

@@ -46,6 +46,9 @@ pub(crate) trait Lanes<F: Real>:
         y.copy_from_slice(&lanes[..y.len()]);
     }
 
+    /// Runs a kernel at this level, as a function of its own.
+    fn call(kernel: impl Kernel<F>);
+
     /// Asks for the 64 bytes at an address, whatever is there, to be brought into the cache.
     #[inline(always)]
     fn prefetch(_at: *const F) {}

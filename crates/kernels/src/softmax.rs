@@ -4,7 +4,6 @@ use crate::few_classes::{self, FEW};
 use crate::lanes::{Kernel, Lanes, dispatch};
 use crate::rows::{assert_same_shape, row_mut};
 use crate::some_classes;
-use crate::tile::{ByTiles, by_tiles, read_tile, write_tile};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -43,9 +42,6 @@ impl<F: Real> Kernel<F> for ByBlocks<'_, F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
         let classes = self.x.ncols();
-        if by_tiles::<F, L>(&mut self, classes) {
-            return;
-        }
         if classes > FEW {
             let of_row = classes.div_ceil(L::WIDTH);
             return some_classes::for_each_block::<F, L>(
@@ -72,19 +68,5 @@ impl<F: Real> Kernel<F> for ByBlocks<'_, F> {
                 few_classes::write_block(block, start, count, &mut self.s);
             },
         );
-    }
-}
-
-impl<F: Real> ByTiles<F> for ByBlocks<'_, F> {
-    #[inline(always)]
-    fn by_tiles<L: Lanes<F>, const C: usize>(&mut self) {
-        for start in (0..self.x.nrows()).step_by(L::WIDTH) {
-            let mut tile = read_tile::<F, L, C>(&self.x, start);
-            let normalizers = few_classes::tile_exponentials(&mut tile);
-            for class in 0..C {
-                tile[class] = tile[class] * normalizers.factor;
-            }
-            write_tile(tile, start, &mut self.s);
-        }
     }
 }

@@ -8,7 +8,7 @@ use crate::softmax_cross_entropy::{gradient_by_rows, losses_by_rows};
 use crate::some_classes::{self, side_by_side};
 use crate::target::{Spread, Target};
 use chainrule_core::{Real, Targets};
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use std::mem::MaybeUninit;
 
 /// Softmax and cross-entropy with targets that are spread over the classes, soft ones or smoothed labels, and the gradient if there is
@@ -129,44 +129,46 @@ impl<F: Real> SpreadCrossEntropy<'_, '_, F> {
         store_from(loss, start, &mut self.losses);
     }
 
-    /// The targets of a block of samples, class by class; all 0 in an ignored row.
+    /// The targets of a block of samples, class by class.
     #[inline(always)]
     fn block<L: Lanes<F>>(&self, start: usize, count: usize) -> [L; FEW] {
-        let classes = self.logits.ncols();
-        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
-        let smoothing = self.options.smoothing(classes);
-        let mut targets = [zero; FEW];
+        let smoothing = self.options.smoothing(self.logits.ncols());
+        let mut targets = [L::splat(F::zero()); FEW];
         match &self.targets {
             Targets::Classes(labels) => {
-                let mut lanes = [-F::one(); 16];
-                for (lane, &label) in lanes.iter_mut().zip(&labels[start..start + count]) {
-                    if self.options.ignored_label != Some(label) {
-                        assert!(label < classes, "a label is {label}, there are {classes} classes");
-                        *lane = F::of(label as f64);
-                    }
-                }
-                let label = L::load(&lanes[..L::WIDTH]);
-                let ignored = label.less(zero);
-                for (class, t) in targets[..classes].iter_mut().enumerate() {
-                    let y = L::select(label.differ(splat(class as f64)), zero, one);
-                    *t = L::select(ignored, zero, smoothing.of_samples(class, y));
+                let label = self.labels::<L>(&labels[start..start + count]);
+                for (class, t) in targets[..self.logits.ncols()].iter_mut().enumerate() {
+                    *t = smoothing.of_labels(class, label);
                 }
             }
-            Targets::Probabilities(y) | Targets::Values(y) if classes > 1 && y.strides()[1] != 1 => {
-                for (class, (t, y)) in targets.iter_mut().zip(y.columns()).enumerate() {
-                    let y = gathered(count, y.iter().skip(start).copied());
+            Targets::Probabilities(y) | Targets::Values(y) if y.ncols() <= 1 || y.strides()[1] == 1 => {
+                let mut block = [const { MaybeUninit::uninit() }; FEW];
+                let block = few_classes::read_block::<F, L>(y, start, F::zero(), &mut block);
+                for (class, (t, &y)) in targets[..self.logits.ncols()].iter_mut().zip(&*block).enumerate() {
                     *t = smoothing.of_samples(class, y);
                 }
             }
             Targets::Probabilities(y) | Targets::Values(y) => {
-                let mut block = [const { MaybeUninit::uninit() }; FEW];
-                let block = few_classes::read_block::<F, L>(y, start, F::zero(), &mut block);
-                for (class, (t, &y)) in targets[..classes].iter_mut().zip(&*block).enumerate() {
+                for (class, (t, y)) in targets.iter_mut().zip(y.columns()).enumerate() {
+                    let y = gathered(count, y.slice(s![start..]).iter().copied());
                     *t = smoothing.of_samples(class, y);
                 }
             }
         }
         targets
+    }
+
+    /// In lanes; a negative one in an ignored row.
+    #[inline(always)]
+    fn labels<L: Lanes<F>>(&self, labels: &[usize]) -> L {
+        let (mut lanes, classes) = ([-F::one(); 16], self.logits.ncols());
+        for (lane, &label) in lanes.iter_mut().zip(labels) {
+            if self.options.ignored_label != Some(label) {
+                assert!(label < classes, "a label is {label}, there are {classes} classes");
+                *lane = F::of(label as f64);
+            }
+        }
+        L::load(&lanes[..L::WIDTH])
     }
 }
 

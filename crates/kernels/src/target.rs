@@ -86,6 +86,14 @@ impl<F: Real> Smoothing<'_, F> {
             None => t,
         }
     }
+
+    /// Of one class for the labels of all lanes; 0 where that is negative.
+    #[inline(always)]
+    pub(crate) fn of_labels<L: Lanes<F>>(&self, class: usize, label: L) -> L {
+        let (zero, one) = (L::splat(F::zero()), L::splat(F::one()));
+        let y = L::select(label.differ(splat(class as f64)), zero, one);
+        L::select(label.less(zero), zero, self.of_samples(class, y))
+    }
 }
 
 impl<F: Real> Spread<'_, F> {

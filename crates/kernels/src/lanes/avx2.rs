@@ -1,4 +1,4 @@
-use super::Lanes;
+use super::{Kernel, Lanes};
 use chainrule_core::{Precision, Real};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -125,6 +125,12 @@ impl<F: Real> Avx2<F> {
 impl<F: Real> Lanes<F> for Avx2<F> {
     /// All bits of a lane, or none.
     type Mask = Self;
+
+    #[inline(always)]
+    fn call(kernel: impl Kernel<F>) {
+        // SAFETY: what runs at this level was dispatched to it.
+        unsafe { kernel.avx2() }
+    }
 
     #[inline(always)]
     fn splat(x: F) -> Self {

@@ -1,4 +1,4 @@
-use super::Lanes;
+use super::{Kernel, Lanes};
 use chainrule_core::{Precision, Real};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -86,6 +86,12 @@ impl<F: Real> Avx512<F> {
 
 impl<F: Real> Lanes<F> for Avx512<F> {
     type Mask = __mmask16;
+
+    #[inline(always)]
+    fn call(kernel: impl Kernel<F>) {
+        // SAFETY: what runs at this level was dispatched to it.
+        unsafe { kernel.avx512() }
+    }
 
     #[inline(always)]
     fn splat(x: F) -> Self {

@@ -1,4 +1,4 @@
-use super::Lanes;
+use super::{Kernel, Lanes};
 use chainrule_core::{Precision, Real};
 use std::array::from_fn;
 use std::ops::{Add, Div, Mul, Sub};
@@ -55,6 +55,11 @@ impl<F: Real> Lanes<F> for Portable<F> {
     type Mask = [bool; 16];
 
     const TILES: bool = false;
+
+    #[inline(always)]
+    fn call(kernel: impl Kernel<F>) {
+        kernel.portable();
+    }
 
     #[inline(always)]
     fn splat(x: F) -> Self {
