@@ -36,7 +36,7 @@ pub(crate) fn for_each_exponential_row<F: Real>(
                     each(
                         i,
                         row(&x, i),
-                        Exponentials { scaled, block: x.ncols(), shares: &[share] },
+                        Exponentials { scaled, block: x.ncols().max(1), shares: &[share] },
                         normalizer,
                     );
                 }

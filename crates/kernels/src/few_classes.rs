@@ -64,7 +64,7 @@ pub(crate) fn read_block<'b, F: Real, L: Lanes<F>>(
             }
         }
     }
-    // SAFETY: all classes up to the last of a whole group were written: a group is no wider than `transpose`'s squares.
+    // SAFETY: all classes up to the last of a whole group were written, here or, as a group is no wider than `transpose`'s squares, there.
     unsafe { slice::from_raw_parts_mut(block.as_mut_ptr().cast::<L>(), padded) }
 }
 
@@ -79,7 +79,7 @@ impl<F: Real, B> Kernel<F> for ReadTile<'_, F, B> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
         let classes = self.x.ncols();
-        by_tiles::<F, L>(&mut self, classes);
+        assert!(by_tiles::<F, L>(&mut self, classes), "{classes} classes");
     }
 }
 
@@ -104,7 +104,7 @@ impl<F: Real, B> Kernel<F> for WriteTile<'_, '_, F, B> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
         let classes = self.y.ncols();
-        by_tiles::<F, L>(&mut self, classes);
+        assert!(by_tiles::<F, L>(&mut self, classes), "{classes} classes");
     }
 }
 

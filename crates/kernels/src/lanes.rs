@@ -46,7 +46,7 @@ pub(crate) trait Lanes<F: Real>:
         y.copy_from_slice(&lanes[..y.len()]);
     }
 
-    /// Runs a kernel at this level, as a function of its own.
+    /// Runs a kernel at this level, as a function of its own if it is long.
     fn call(kernel: impl Kernel<F>);
 
     /// Asks for the 64 bytes at an address, whatever is there, to be brought into the cache.
@@ -169,7 +169,7 @@ pub(crate) fn polynomial<F: Real, L: Lanes<F>, const C: usize, const N: usize>(
 ///
 /// The levels are methods, so that each is compiled once, and beside its kernel: functions would all be compiled one after the other.
 pub(crate) trait Kernel<F: Real>: Sized {
-    /// `#[inline(always)]`, and so must be all that it calls: registers exist only inside [`dispatch`].
+    /// `#[inline(always)]`, and so must be all that it calls, but by [`Lanes::call`]: registers exist only inside [`dispatch`].
     fn run<L: Lanes<F>>(self);
 
     #[inline(never)]

@@ -106,6 +106,10 @@ impl<F: Real> ClosedForm<'_, F> {
     /// By blocks of rows, of N registers and perhaps a part of another, whose ⟨s, dy⟩ lie side by side.
     #[inline(always)]
     fn by_registers<L: Lanes<F>, const N: usize>(&mut self) {
+        // Not compiled where so many are too many classes.
+        if const { N * L::WIDTH >= BLOCKS_BELOW } {
+            unreachable!("{N} registers");
+        }
         let (count, classes) = self.s.dim();
         let whole = N * L::WIDTH;
         assert!(whole <= classes && classes < whole + L::WIDTH);

@@ -1,7 +1,7 @@
 use crate::cross_entropy::CrossEntropyOptions;
 use crate::lanes::{Lanes, gathered, load_some, places, splat};
 use chainrule_core::{Real, Targets};
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, s};
 
 impl CrossEntropyOptions<'_> {
     #[inline(always)]
@@ -114,7 +114,7 @@ impl<F: Real> Spread<'_, F> {
         let y = match (&self.soft, self.label) {
             (Some(soft), _) => match soft.as_slice() {
                 Some(soft) => load_some(&soft[first..first + count]),
-                None => gathered(count, soft.iter().skip(first).copied()),
+                None => gathered(count, soft.slice(s![first..]).iter().copied()),
             },
             (None, Some(label)) => {
                 let place = splat::<F, L>(label as f64 - first as f64);

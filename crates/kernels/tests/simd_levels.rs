@@ -12,9 +12,9 @@ use chainrule_kernels::{
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
 
 /// Around the widths of registers, of the transposed form, of a sum in f32, and of a row's block.
-const CLASSES: [usize; 37] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 31, 33, 63, 64, 65, 100, 255, 256, 257, 300,
-    320, 321, 511, 512, 600, 1000, 2048, 2049, 4100, 20_000,
+const CLASSES: [usize; 40] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 100, 255, 256,
+    257, 300, 320, 321, 511, 512, 600, 1000, 2048, 2049, 4100, 20_000,
 ];
 
 /// What is computed of one batch.
@@ -387,6 +387,12 @@ fn every_level() {
             check_spread::<f64>(&x, spread);
         }
     }
+    // A block of rows that is just full.
+    let random = Random::new(0, Purpose::Check, 0);
+    let full =
+        Array2::from_shape_fn((19, 320), |(i, j)| f64::from(random.normal((i * 320 + j) as u64) as f32));
+    check::<f32>(&full, 1.0);
+    check_spread::<f32>(&full, 1.0);
     for level in SimdLevel::ALL {
         if limit_simd(level) == level {
             special::<f32>();

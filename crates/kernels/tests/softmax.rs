@@ -3,7 +3,8 @@
 use chainrule_core::{Purpose, Random, Real, Targets};
 use chainrule_kernels::{
     cross_entropy, cross_entropy_backward, cross_entropy_on_logits, softmax, softmax_backward,
-    softmax_backward_jacobian, softmax_backward_stored_jacobian, softmax_cross_entropy, softmax_jacobian,
+    softmax_backward_jacobian, softmax_backward_stored_jacobian, softmax_cross_entropy, softmax_focal,
+    softmax_jacobian,
 };
 use ndarray::{Array1, Array2, Axis, array};
 use ndarray_linalg::{Eigh, UPLO};
@@ -189,4 +190,16 @@ fn a_label_beyond_the_classes_panics() {
         });
         assert!(loss.is_err(), "{classes} classes, smoothing {label_smoothing}");
     }
+}
+
+#[test]
+fn rows_without_classes_are_left_alone() {
+    let empty = Array2::<f32>::zeros((2, 0));
+    let (mut losses, mut d) = (Array1::zeros(2), empty.clone());
+    let soft = Targets::Probabilities(empty.view());
+    softmax(empty.view(), d.view_mut());
+    softmax_backward(empty.view(), empty.view(), d.view_mut());
+    softmax_focal(empty.view(), soft, Default::default(), 2.0, 0.5, losses.view_mut(), d.view_mut());
+    softmax_cross_entropy(empty.view(), soft, Default::default(), 0.5, losses.view_mut(), d.view_mut());
+    assert_eq!(losses, array![0.0, 0.0]);
 }
