@@ -358,6 +358,11 @@ fn wherever_rows_lie<F: Real>(classes: usize) {
         let d_rows = ArrayViewMut2::from_shape((rows, classes), &mut d[offset..]).expect("rows");
         let (targets, mut losses) = (Targets::Classes(&[0; 3]), Array1::zeros(rows));
         softmax_cross_entropy(x, targets, Default::default(), F::one(), losses.view_mut(), d_rows);
+        // A band of a wider matrix, of which nothing else is written.
+        let mut wide = Array2::from_elem((rows, classes + 3), F::nan());
+        softmax_backward(probabilities, x, wide.slice_axis_mut(Axis(1), (0..classes).into()));
+        let (band, beyond) = wide.view().split_at(Axis(1), classes);
+        assert!(band.iter().eq(&dx[offset..]) && beyond.iter().all(|x| x.is_nan()), "{classes} classes");
         [s, dx, d].map(|numbers| numbers[offset..].to_vec())
     };
     let expected = results(0);
