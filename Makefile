@@ -44,7 +44,8 @@ test: openblas check
 		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test $(ALL) --quiet \
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
-	$(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
+	@# Without optimisation, as a user's own tests are compiled, and without BLAS.
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
 	@# `cargo run` would choose other features than the tests, which built them.
 	@for example in $(EXAMPLES); do \
 		echo "== example $$example"; \

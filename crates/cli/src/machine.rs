@@ -32,13 +32,20 @@ pub(crate) struct Simd {
     pub(crate) level: String,
     /// The highest level of this processor.
     pub(crate) processor: String,
+    /// The highest level that this build has kernels for.
+    pub(crate) build: String,
     pub(crate) limited: bool,
 }
 
 impl Simd {
     pub(crate) fn here() -> Self {
-        let (level, processor) = (simd_level(), SimdLevel::of_processor());
-        Simd { level: level.to_string(), processor: processor.to_string(), limited: level < processor }
+        let (level, processor, build) = (simd_level(), SimdLevel::of_processor(), SimdLevel::of_build());
+        Simd {
+            level: level.to_string(),
+            processor: processor.to_string(),
+            build: build.to_string(),
+            limited: level < processor,
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! A few numbers that one instruction computes at once, at each level of SIMD.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(wide_simd)]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(wide_simd)]
 mod avx512;
 mod portable;
 
-use crate::simd::{SimdLevel, simd_level};
+use crate::simd;
 use chainrule_core::Real;
 use ndarray::ArrayViewMut1;
 use std::ops::{Add, Div, Mul, Sub};
@@ -179,7 +179,7 @@ pub(crate) trait Kernel<F: Real>: Sized {
 
     /// # Safety
     /// The processor must have the features.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(wide_simd)]
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     unsafe fn avx512(self) {
         self.run::<avx512::Avx512<F>>();
@@ -187,7 +187,7 @@ pub(crate) trait Kernel<F: Real>: Sized {
 
     /// # Safety
     /// The processor must have the features.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(wide_simd)]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(self) {
         self.run::<avx2::Avx2<F>>();
@@ -197,13 +197,13 @@ pub(crate) trait Kernel<F: Real>: Sized {
 /// Runs the kernel at this process's [`SimdLevel`].
 #[inline(always)]
 pub(crate) fn dispatch<F: Real>(kernel: impl Kernel<F>) {
-    match simd_level() {
-        #[cfg(target_arch = "x86_64")]
+    match simd::simd_level() {
+        #[cfg(wide_simd)]
         // SAFETY: simd_level found the features on this processor.
-        SimdLevel::Avx512 => unsafe { kernel.avx512() },
-        #[cfg(target_arch = "x86_64")]
+        simd::SimdLevel::Avx512 => unsafe { kernel.avx512() },
+        #[cfg(wide_simd)]
         // SAFETY: simd_level found the features on this processor.
-        SimdLevel::Avx2 => unsafe { kernel.avx2() },
+        simd::SimdLevel::Avx2 => unsafe { kernel.avx2() },
         _ => kernel.portable(),
     }
 }

@@ -33,6 +33,12 @@ impl SimdLevel {
         SimdLevel::Portable
     }
 
+    /// The highest level that this build has kernels for: where this crate was compiled without optimisation (`opt-level = 0`, as by
+    /// `cargo run` without `--release`) and for other processors, portable ones alone.
+    pub const fn of_build() -> Self {
+        if cfg!(wide_simd) { SimdLevel::Avx512 } else { SimdLevel::Portable }
+    }
+
     /// What the environment variable `CHAINRULE_SIMD` limits the process to: `portable`, `avx2` or `avx512`; `None` if it is not set, or
     /// empty.
     ///
@@ -74,7 +80,8 @@ impl fmt::Display for SimdLevel {
 static LEVEL: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = u8::MAX;
 
-/// What kernels compute with in this process: the processor's level, or a lower one that `CHAINRULE_SIMD` or [`limit_simd`] asked for.
+/// What kernels compute with in this process: the processor's level, or a lower one that [the build](SimdLevel::of_build) ends with or that
+/// `CHAINRULE_SIMD` or [`limit_simd`] asked for.
 #[inline]
 pub fn simd_level() -> SimdLevel {
     match LEVEL.load(Relaxed) {
@@ -86,7 +93,7 @@ pub fn simd_level() -> SimdLevel {
 }
 
 /// Limits all kernels of this process to `limit`, and gives the level that they use from now on: never one above the
-/// processor's or that of `CHAINRULE_SIMD`. [`SimdLevel::Avx512`] lifts an earlier limit.
+/// processor's, the build's or that of `CHAINRULE_SIMD`. [`SimdLevel::Avx512`] lifts an earlier limit.
 ///
 /// A kernel that is running meanwhile may use either level.
 ///
@@ -99,7 +106,8 @@ pub fn limit_simd(limit: SimdLevel) -> SimdLevel {
         ONCE.call_once(|| eprintln!("warning: {error}; it limits nothing"));
         None
     });
-    let highest = SimdLevel::of_processor().min(of_environment.unwrap_or(SimdLevel::Avx512));
+    let highest =
+        SimdLevel::of_processor().min(SimdLevel::of_build()).min(of_environment.unwrap_or(SimdLevel::Avx512));
     let level = limit.min(highest);
     LEVEL.store(level as u8, Relaxed);
     level
@@ -119,23 +127,23 @@ pub fn limit_simd(limit: SimdLevel) -> SimdLevel {
 #[inline(always)]
 pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
     match simd_level() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(wide_simd)]
         // SAFETY: simd_level found the features on this processor.
         SimdLevel::Avx512 => unsafe { avx512(f) },
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(wide_simd)]
         // SAFETY: simd_level found the features on this processor.
         SimdLevel::Avx2 => unsafe { avx2(f) },
         _ => f(),
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(wide_simd)]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 fn avx512<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(wide_simd)]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<R>(f: impl FnOnce() -> R) -> R {
     f()

@@ -101,11 +101,11 @@ fn print(report: &Report) -> Result<()> {
         writeln!(out, "               build with the feature openblas-system or openblas-static")?;
     }
     writeln!(out, "rayon threads  {}", report.rayon_threads)?;
-    let Simd { level, processor, limited } = &report.simd;
-    let limit = if *limited {
-        format!(", limited by CHAINRULE_SIMD; the processor has {processor}")
-    } else {
-        String::new()
+    let Simd { level, processor, build, limited } = &report.simd;
+    let limit = match (*limited, level == build) {
+        (false, _) => String::new(),
+        (true, true) => format!(", as this build is not optimised; the processor has {processor}"),
+        (true, false) => format!(", limited by CHAINRULE_SIMD; the processor has {processor}"),
     };
     writeln!(out, "SIMD           {level}{limit}")?;
     let (m, k, n) = SIZES;
