@@ -45,7 +45,8 @@ test: openblas check
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
 	done
 	@# Without optimisation, as a user's own tests are compiled, and without BLAS.
-	CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --package chainrule-models --no-default-features --lib --test training
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --package chainrule-models --no-default-features --lib
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --package chainrule-models --no-default-features --test models training::
 	@# `cargo run` would choose other features than the tests, which built them.
 	@for example in $(EXAMPLES); do \
 		echo "== example $$example"; \

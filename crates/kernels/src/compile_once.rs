@@ -13,8 +13,15 @@ macro_rules! compile_once {
             $body
         }
         type Kernel<F> = fn($($type),*);
+        #[cfg(not(test))]
         static SINGLE: Kernel<f32> = kernel::<f32>;
+        #[cfg(not(test))]
         static DOUBLE: Kernel<f64> = kernel::<f64>;
+        // Unit tests call few kernels, and a static compiles what nobody calls.
+        #[cfg(test)]
+        const SINGLE: Kernel<f32> = kernel::<f32>;
+        #[cfg(test)]
+        const DOUBLE: Kernel<f64> = kernel::<f64>;
         let kernel = match F::PRECISION {
             // SAFETY: F is f32, so it is the same type.
             chainrule_core::Precision::Single => unsafe {

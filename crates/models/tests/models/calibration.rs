@@ -1,7 +1,5 @@
 //! A classifier that learnt its rows by heart is too sure of others; its temperature makes its probabilities come true.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Purpose, Random, Targets};
 use chainrule_models::{Adam, Classifier, LayerSpec, Samples, Training};
 use ndarray::Array2;

@@ -1,8 +1,6 @@
 //! Settings and targets out of range, in tables: each a typed error that names what is wrong, what was expected and what was
 //! found.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Layer, Loss, Optimizer, Penalty, Targets, WeightedTargets};
 use chainrule_models::{
     Accuracy, AdaGrad, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Clipping, Dense, Dropout, Elu,
@@ -336,6 +334,7 @@ fn layers() {
         cases.push((Box::new(dense().bias_penalty(l2)), format!("l2 is {value}, {NOT_NEGATIVE}")));
         let initializers = [
             (Initializer::Normal { deviation: value }, "deviation"),
+            #[cfg(feature = "blas")]
             (Initializer::Orthogonal { gain: value }, "gain"),
         ];
         for (initializer, name) in initializers {

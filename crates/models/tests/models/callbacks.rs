@@ -1,7 +1,5 @@
 //! Who is told how a training goes, and what is kept of it.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Purpose, Random, Targets};
 use chainrule_models::{
     BatchRecord, Callback, Classifier, Ending, EpochRecord, History, HistoryFileError, Network, Samples,

@@ -1,7 +1,7 @@
 //! Whichever rank wants to stop, all stop after the same step, and any number of ranks goes on from there.
 
-use crate::break_at::BreakAt;
-use crate::threads::on_ranks;
+use super::threads::on_ranks;
+use crate::trainings::break_at::BreakAt;
 use crate::trainings::{Case, Outcome};
 use chainrule_core::Communicator;
 use chainrule_models::{Ending, Every};
@@ -56,8 +56,8 @@ fn as_many_ranks_as_are_there_go_on() {
     let of_four = resumed(4, &kept);
     for ranks in 1..=3 {
         let of_fewer = resumed(ranks, &kept);
-        let difference = crate::difference::<f64>(&of_fewer.parameters, &of_four.parameters);
+        let difference = super::difference::<f64>(&of_fewer.parameters, &of_four.parameters);
         assert!(difference < 1e-11, "{ranks} ranks: {difference:e}");
-        crate::assert_close(&of_fewer.history, &of_four.history, "resumed");
+        super::assert_close(&of_fewer.history, &of_four.history, "resumed");
     }
 }

@@ -1,7 +1,5 @@
 //! What people expect of `fit`: validation rows kept back, early stopping with the best parameters, weights of classes.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Purpose, Random, Rows, Targets};
 use chainrule_models::{
     Accuracy, Adam, CategoricalCrossEntropy, ClassWeights, Classifier, EarlyStopping, Ending, EpochRecord,

@@ -1,7 +1,7 @@
 //! Softmax regressions are fitted by several ranks, each sum over the rows one sum over the ranks.
 
-use crate::failures::Torn;
-use crate::threads::on_ranks;
+use super::failures::Torn;
+use super::threads::on_ranks;
 use chainrule_core::{Alone, Error, Purpose, Random, Targets};
 use chainrule_models::{
     ClassWeights, Classifier, Samples, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding,

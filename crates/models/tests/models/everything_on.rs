@@ -1,8 +1,6 @@
 //! A network of every kind of layer, with penalties, a bound on norms, a schedule, clipping, weights and an ignored label: the
 //! same bits by every route, on any number of threads.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{OwnedTargets, Penalty, Purpose, Random, Real, Targets};
 use chainrule_kernels::pool;
 use chainrule_models::{

@@ -1,7 +1,5 @@
 //! Rows that come in portions.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Purpose, Random, Scaling, Targets};
 use chainrule_models::{
     Batch, CategoricalCrossEntropy, ClassWeights, Classifier, Clipping, Network, OptimizerState, Samples,

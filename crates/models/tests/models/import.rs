@@ -1,7 +1,5 @@
 //! No file of foreign weights, however wrong, does more than give an error that names what is wrong.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::Error;
 use chainrule_models::{Architecture, Classifier, LayerSpec, ModelFileError, PyTorchImport};
 use safetensors::tensor::{Dtype, TensorView};

@@ -1,5 +1,7 @@
 //! Trainings of many kinds, to be interrupted.
 
+pub(crate) mod break_at;
+
 use chainrule_core::{Error, Loss, Optimizer, Purpose, Random, Real, Targets};
 use chainrule_models::{
     Adam, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights, Classifier, Clipping, EarlyStopping,

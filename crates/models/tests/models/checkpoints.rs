@@ -1,13 +1,8 @@
 //! A training that was interrupted anywhere and goes on from its checkpoint ends in the same bits; what is not the same training, or
 //! not a whole checkpoint, is refused by name.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "trainings/break_at.rs"]
-mod break_at;
-mod trainings;
-
-use break_at::BreakAt;
+use crate::trainings::break_at::BreakAt;
+use crate::trainings::{Case, KINDS, ROWS};
 use chainrule_core::{Error, Loss, Real, Targets};
 use chainrule_models::{
     Adam, BatchRecord, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights, Classifier, Clipping,
@@ -19,7 +14,6 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainings::{Case, KINDS, ROWS};
 
 struct Place(tempfile::TempDir);
 

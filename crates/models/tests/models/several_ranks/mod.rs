@@ -1,17 +1,11 @@
 //! Several ranks train what one process would, stop together, and fail together.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "../trainings/break_at.rs"]
-mod break_at;
-#[path = "../trainings/mod.rs"]
-mod trainings;
-
 mod failures;
 mod softmax_regression;
 mod stopping;
 mod threads;
 
+use crate::trainings::{Case, KINDS, Outcome};
 use chainrule_core::{Communicator, Error, Penalty, Purpose, Random, Real, Targets};
 use chainrule_models::{
     Accuracy, Clipping, Dropout, Every, History, MeanSquaredError, Network, Samples, Summed, Tanh, Trainer,
@@ -21,7 +15,6 @@ use ndarray::Array2;
 use std::path::Path;
 use std::sync::Arc;
 use threads::on_ranks;
-use trainings::{Case, KINDS, Outcome};
 
 /// A training of one kind, without checkpoints.
 fn case<F: Real>(kind: usize, epochs: usize, batch_size: usize) -> Case<F> {

@@ -1,7 +1,5 @@
 //! Softmax regression on data that make trouble, by every solver: it converges, or says why not, and never gives a NaN.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Purpose, Random, Targets};
 use chainrule_models::{
     ClassWeights, Classifier, Samples, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding,

@@ -1,11 +1,7 @@
 //! A training that is killed at any moment, and resumed as often, ends in the same bits as one that never stopped. The test runs itself
 //! as the training that it kills.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used)]
-
-mod trainings;
-
+use crate::trainings::{Case, KINDS, Outcome};
 use chainrule_core::{Purpose, Random, Real};
 use chainrule_models::Every;
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 use std::{env, fs};
-use trainings::{Case, KINDS, Outcome};
 
 const KILLS: usize = 100;
 const EPOCHS: usize = 24;
@@ -88,7 +83,7 @@ fn killed_at_a_hundred_moments_it_is_as_if_it_had_never_stopped() {
             runs += 1;
             assert!(runs < 100 * KILLS, "{kills} kills, {ends} ends");
             let mut training = Command::new(env::current_exe().unwrap())
-                .args(["--exact", "as_a_training"])
+                .args(["--exact", "killed::as_a_training"])
                 .env(KIND, kind.to_string())
                 .env(DIRECTORY, directory.path())
                 .stdout(Stdio::null())

@@ -1,7 +1,5 @@
 //! What holds for any numbers: of losses, of networks, of weights.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Activation, Layer, Loss, OwnedTargets, Targets};
 use chainrule_models::{
     BinaryCrossEntropy, CategoricalCrossEntropy, Elu, Focal, Gelu, GradientPath, Huber, LayerNorm, LeakyRelu,

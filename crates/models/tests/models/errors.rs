@@ -1,7 +1,5 @@
 //! What a caller can get wrong, one line each: a typed error that says what was expected and what was found.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Targets};
 use chainrule_models::{
     Adam, Batch, CategoricalCrossEntropy, Classifier, Initializer, Network, OptimizerState, Samples, Sgd,

@@ -1,7 +1,5 @@
 //! A predictor says what its classifier says, to any number of threads, and refuses what it cannot take.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Error, Real, Rows, Scaling};
 use chainrule_models::{Classifier, LayerSpec, Network, Predictor, PredictorScratch};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};

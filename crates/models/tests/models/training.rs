@@ -1,8 +1,6 @@
 //! Training is a function of data and seed alone: the same bits by the explicit route and the joint step, on any number of
 //! threads, in one fit or two.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Loss, Purpose, Random, Real, Rows, Targets};
 use chainrule_models::{
     Adam, Batch, CategoricalCrossEntropy, Classifier, GradientPath, Network, OptimizerState, Progress,

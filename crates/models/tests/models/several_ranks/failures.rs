@@ -1,8 +1,8 @@
 //! What goes wrong on one rank ends all of them: the rank itself says what it was, the others whose it was.
 
-use crate::threads::on_ranks;
+use super::threads::on_ranks;
+use super::{case, fit};
 use crate::trainings::Case;
-use crate::{case, fit};
 use chainrule_core::{Alone, Communicator, Error, Moments, Numbers, Optimizer, Real, Rows, Step, Targets};
 use chainrule_models::{
     Checkpoints, Classifier, Every, LayerSpec, Network, Samples, Sgd, SoftmaxRegression, SoftmaxTraining,

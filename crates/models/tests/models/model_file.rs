@@ -1,7 +1,5 @@
 //! Model files: what is saved is what is loaded, and no file, however broken, does more than give an error.
 
-#![allow(clippy::unwrap_used)]
-
 use chainrule_core::{Real, Scaling};
 use chainrule_models::{Classifier, GradientPath, LayerSpec, ModelFileError, Network, PenaltySpec};
 use proptest::prelude::*;
