@@ -30,13 +30,15 @@ pub use chainrule_core as core;
 pub use chainrule_data as data;
 pub use chainrule_kernels as kernels;
 pub use chainrule_models as models;
+/// Arrays are in most signatures: this is the version that they are of.
+pub use ndarray;
 
 /// What most programs need.
 pub mod prelude {
     pub use chainrule_core::{
-        Activation, Error, Layer, Loss, Optimizer, Penalty, Preprocessor, Rows, Scaling, Targets,
+        Activation, Error, Layer, Loss, Optimizer, Penalty, Preprocessor, Real, Rows, Scaling, Targets,
     };
-    pub use chainrule_data::{DataSet, Encoder, Table, TableOptions};
+    pub use chainrule_data::{Column, DataSet, Encoder, Missing, Table, TableOptions, Unseen};
     pub use chainrule_models::{
         Accuracy, Adam, BinaryCrossEntropy, Callback, CategoricalCrossEntropy, Checkpoints, ClassWeights,
         Classifier, Clipping, Dense, EarlyStopping, Every, GradientPath, LayerSpec, MeanSquaredError,

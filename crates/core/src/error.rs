@@ -252,7 +252,7 @@ pub enum Error {
     },
 
     /// A network is too large for this machine's addresses.
-    #[error("network: layer {layer} ({name}) has more parameters than this machine can address")]
+    #[error("network: layer {layer} ({name}) has more parameters than this machine can hold")]
     TooLarge {
         /// Position of the layer, from 0.
         layer: usize,
@@ -263,6 +263,17 @@ pub enum Error {
     /// The inputs are so large that the gradient at the start is beyond all numbers.
     #[error("inputs: the gradient where all parameters are 0 is not finite; scale the inputs")]
     GradientOverflow,
+
+    /// A loss of logits was given to a network that ends in probabilities, or a loss of probabilities to one that ends in logits.
+    #[error("loss: {loss} expects {expected}, found a network that ends in {layer}")]
+    LossOfOthers {
+        /// Name of the loss.
+        loss: &'static str,
+        /// What it is a loss of.
+        expected: &'static str,
+        /// Name of the last layer.
+        layer: &'static str,
+    },
 
     /// A classifier does not end in the layers that are needed.
     #[error("network: expected the last layers to be {expected}")]

@@ -56,6 +56,12 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         None
     }
 
+    /// Whether softmax or sigmoid is part of the loss, so that it expects logits: no by default. After a [`Head`] that gives probabilities it would
+    /// be wrong, and a network refuses it there.
+    fn of_logits(&self) -> bool {
+        false
+    }
+
     /// What a row counts for in the mean, beside its sample weight: 1 by default; the weight of its class; 0 if ignored.
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
         let _ = (targets, row);

@@ -1,3 +1,4 @@
+use crate::finite::check_finite;
 use crate::{Classifier, LayerSpec, Samples};
 use chainrule_core::{Error, Real, Targets};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -93,12 +94,7 @@ fn check<F: Real>(logits: ArrayView2<F>, labels: &[usize], weights: Option<&[F]>
             return Err(Error::NothingCounts { place: "calibration rows" });
         }
     }
-    match logits.indexed_iter().find(|(_, logit)| !logit.is_finite()) {
-        None => Ok(()),
-        Some(((row, column), value)) => {
-            Err(Error::NotFinite { place: "logits", row, column, value: value.as_f64() })
-        }
-    }
+    check_finite("logits", 0, logits)
 }
 
 /// Of L(β) = Σ w (ln Σₖ exp(β zₖ) - β zᵧ): L' = Σ w (⟨z⟩ - zᵧ) and L'' = Σ w (⟨z²⟩ - ⟨z⟩²), with ⟨·⟩ the mean by softmax(β z).

@@ -31,6 +31,7 @@ mod activations;
 mod calibration;
 mod classifier;
 mod export;
+mod finite;
 mod import;
 mod initializer;
 mod layers;

@@ -117,7 +117,8 @@ impl<F: Real> Classifier<F> {
     /// Probabilities of the classes for each row, (rows, classes).
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, and what [`Rows::gather`] says.
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs that overflow, as after a
+    /// training that diverged, and what [`Rows::gather`] says.
     pub fn predict_proba(&self, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
         self.network.outputs_for(&self.scaling.of(rows))
     }

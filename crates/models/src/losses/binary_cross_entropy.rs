@@ -69,6 +69,10 @@ impl<F: Real> Loss<F> for SigmoidCrossEntropy {
         "sigmoid cross-entropy"
     }
 
+    fn of_logits(&self) -> bool {
+        true
+    }
+
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
         check_binary(width, targets)
     }

@@ -87,6 +87,10 @@ impl<F: Real> Loss<F> for SoftmaxFocal {
         "softmax focal"
     }
 
+    fn of_logits(&self) -> bool {
+        true
+    }
+
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
         not_negative("gamma", self.gamma)?;
         self.settings.check(width, targets)

@@ -37,6 +37,10 @@ impl<F: Real> Loss<F> for SigmoidFocal {
         "sigmoid focal"
     }
 
+    fn of_logits(&self) -> bool {
+        true
+    }
+
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
         not_negative("gamma", self.gamma)?;
         match self.alpha {

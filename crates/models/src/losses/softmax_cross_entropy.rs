@@ -38,6 +38,10 @@ impl<F: Real> Loss<F> for SoftmaxCrossEntropy {
         "softmax cross-entropy"
     }
 
+    fn of_logits(&self) -> bool {
+        true
+    }
+
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
         self.settings.check(width, targets)
     }

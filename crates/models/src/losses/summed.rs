@@ -47,6 +47,10 @@ impl<F: Real, L: Loss<F>> Loss<F> for Summed<L> {
         self.0.fused_with(head)
     }
 
+    fn of_logits(&self) -> bool {
+        self.0.of_logits()
+    }
+
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
         self.0.row_weight(targets, row)
     }

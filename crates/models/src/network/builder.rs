@@ -212,7 +212,7 @@ impl<F: Real> NetworkBuilder<F> {
     }
 }
 
-/// Whether so many numbers could lie in one buffer, with room to align it.
+/// Whether so many numbers can lie in one buffer, with room to align it, as far as the system says.
 fn fits<F: Real>(numbers: usize) -> bool {
-    numbers < isize::MAX as usize / F::BYTES / 2
+    numbers < isize::MAX as usize / F::BYTES / 2 && Vec::<F>::new().try_reserve_exact(numbers).is_ok()
 }

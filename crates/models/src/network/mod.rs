@@ -101,12 +101,18 @@ impl<F: Real> Network<F> {
     }
 
     /// A tape for batches of up to `rows` rows: the one allocation of training.
+    ///
+    /// # Panics
+    /// If so many rows are beyond this machine's addresses. Without the memory for them the process aborts, as by `Vec`.
     pub fn tape(&self, rows: usize) -> Tape<F> {
         Tape::new(self, rows)
     }
 
     /// A scratch for predictions of up to `rows` rows at a time, by the threads of the current rayon pool: the one allocation
     /// of prediction.
+    ///
+    /// # Panics
+    /// If the outputs for so many rows are beyond this machine's addresses. Without the memory for them the process aborts, as by `Vec`.
     pub fn scratch(&self, rows: usize) -> Scratch<F> {
         self.scratch_of_layers(rows, self.layers.len())
     }

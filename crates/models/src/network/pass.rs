@@ -96,7 +96,7 @@ impl<'n, 't, F: Real> Pass<'n, 't, F> {
     /// A batch in which nothing counts (all rows ignored, or of weight 0) has the loss 0, and only the penalty's gradient.
     ///
     /// # Errors
-    /// [`Error::RowCount`] for another number of targets than rows, [`Error::Weight`], and what [`Loss::check`] says.
+    /// [`Error::RowCount`] for another number of targets than rows, [`Error::Weight`], [`Error::LossOfOthers`], and what [`Loss::check`] says.
     pub fn backward<'a>(
         self,
         loss: &dyn Loss<F>,
@@ -148,8 +148,39 @@ impl<'l, F: Real> Objective<'l, F> {
     }
 }
 
+/// What losses of a head's outputs expect.
+const HEADS: [(Head, &str); 3] = [
+    (Head::Softmax, "the outputs of softmax"),
+    (Head::LogSoftmax, "the outputs of log-softmax"),
+    (Head::Sigmoid, "the outputs of sigmoid"),
+];
+
 impl<F: Real> Network<F> {
+    /// Makes sure that there is a target for each row, and that they and the loss fit what the network ends in.
     pub(crate) fn check_targets(
+        &self,
+        rows: usize,
+        loss: &dyn Loss<F>,
+        targets: WeightedTargets<F>,
+    ) -> Result<(), Error> {
+        self.check_targets_at_any_layer(rows, loss, targets)?;
+        let (last, range) =
+            self.layers.last().zip(self.ranges.last()).expect("a network has at least one layer");
+        let expected = if loss.of_logits() && matches!(self.head(), Some(Head::Softmax | Head::Sigmoid)) {
+            Some("logits")
+        } else if last.affine(&self.parameters[range.clone()]).is_some() {
+            HEADS.iter().find(|(head, _)| loss.fused_with(*head).is_some()).map(|(_, outputs)| *outputs)
+        } else {
+            None
+        };
+        match expected {
+            Some(expected) => Err(Error::LossOfOthers { loss: loss.name(), expected, layer: last.name() }),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Network::check_targets`] for a loss that is not asked of the last layer's outputs, but of as many from before it.
+    pub(crate) fn check_targets_at_any_layer(
         &self,
         rows: usize,
         loss: &dyn Loss<F>,

@@ -85,7 +85,7 @@ impl<F: Real> Classifier<F> {
         let class_weights = training.class_weights(samples.targets.targets, network.outputs())?;
         let loss = loss(class_weights.as_deref());
         network.check_inputs(samples.rows)?;
-        network.check_targets(samples.rows.len(), &loss, samples.targets)?;
+        network.check_targets_at_any_layer(samples.rows.len(), &loss, samples.targets)?;
         check_counts("training rows", &loss as &dyn Loss<F>, samples.targets)?;
         Team::new(training.communicator.clone()).check_rows(samples.rows.len())?;
         samples.rows.check_finite()?;

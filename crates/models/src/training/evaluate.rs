@@ -1,5 +1,6 @@
 use super::accuracy::Sums;
 use super::{Accuracy, Samples, Tally};
+use crate::finite::check_finite;
 use crate::{Network, Scratch};
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
@@ -27,7 +28,8 @@ impl<F: Real> Network<F> {
     /// The outputs for all rows, (rows, outputs).
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, and what [`Rows::gather`] says.
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs that overflow, and
+    /// what [`Rows::gather`] says.
     pub fn outputs_for(&self, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
         let mut all = Array2::zeros((rows.len(), self.outputs()));
         self.for_each_chunk(self.layers().len(), rows, |first, outputs| {
@@ -42,8 +44,8 @@ impl<F: Real> Network<F> {
     /// Parallel over tiles of rows, in the current rayon pool.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::RowCount`], [`Error::Weight`],
-    /// [`Error::NothingCounts`] and what [`Loss::check`] says for the targets; and what [`Rows::gather`] says.
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs that overflow;
+    /// [`Error::RowCount`], [`Error::Weight`], [`Error::LossOfOthers`], [`Error::NothingCounts`] and what [`Loss::check`] says for the targets; and what [`Rows::gather`] says.
     pub fn evaluate(
         &self,
         samples: Samples<F>,
@@ -59,7 +61,7 @@ impl<F: Real> Network<F> {
         samples: Samples<F>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
-        look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
     ) -> Result<Score, Error> {
         let Samples { rows, targets } = samples;
         accuracy.check()?;
@@ -67,7 +69,15 @@ impl<F: Real> Network<F> {
         self.check_targets(rows.len(), loss, targets)?;
         check_counts("evaluated rows", loss, targets)?;
         rows.check_finite()?;
-        self.evaluate_checked(samples, loss, accuracy, look)
+        let (mut finite, mut first) = (Ok(()), 0);
+        let score = self.evaluate_checked(samples, loss, accuracy, |targets, outputs| {
+            if finite.is_ok() {
+                finite = check_finite("outputs", first, outputs);
+                first += outputs.nrows();
+                look(targets, outputs);
+            }
+        });
+        finite.and(score)
     }
 
     /// [`Network::evaluate_with`] for samples that were checked before.
@@ -109,11 +119,18 @@ impl<F: Real> Network<F> {
         &self,
         layers: usize,
         rows: &dyn Rows<F>,
-        f: impl FnMut(usize, ArrayView2<F>),
+        mut f: impl FnMut(usize, ArrayView2<F>),
     ) -> Result<(), Error> {
         self.check_inputs(rows)?;
         rows.check_finite()?;
-        self.for_each_checked_chunk(layers, rows, 0..rows.len(), f)
+        let mut finite = Ok(());
+        self.for_each_checked_chunk(layers, rows, 0..rows.len(), |first, outputs| {
+            if finite.is_ok() {
+                finite = check_finite("outputs", first, outputs);
+                f(first, outputs);
+            }
+        })?;
+        finite
     }
 
     /// [`Network::for_each_chunk`] for a range of rows that were checked before.

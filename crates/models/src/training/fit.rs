@@ -39,7 +39,7 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// [`Error::Setting`], [`Error::NoValidation`] and [`Error::ClassWeightsUnsupported`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
-    /// says for the targets; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
+    /// says for the targets; [`Error::LossOfOthers`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
     /// [`Error::Communication`] where several processes train together; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {

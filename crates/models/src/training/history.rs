@@ -65,6 +65,11 @@ pub struct History {
 }
 
 impl History {
+    /// The record of the last epoch; nothing if not one was finished.
+    pub fn last(&self) -> Option<&EpochRecord> {
+        self.epochs.last()
+    }
+
     /// The record of the best epoch.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.iter().find(|record| Some(record.epoch) == self.best_epoch)

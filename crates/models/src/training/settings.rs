@@ -45,9 +45,9 @@ impl<'a, F: Real> Samples<'a, F> {
 /// How [`Classifier::fit`](crate::Classifier::fit) and [`Network::fit`](crate::Network::fit) train.
 #[derive(Clone, Debug)]
 pub struct Training<F> {
-    /// How often every row is seen, at least 1.
+    /// How often every row is seen, at least 1; by default 10.
     pub epochs: usize,
-    /// Rows in a step, at least 1; the last batch of an epoch takes what is left.
+    /// Rows in a step, at least 1, by default 128; the last batch of an epoch takes what is left.
     pub batch_size: usize,
     /// What becomes smaller. A classifier wants a loss of classes and probabilities; weights of classes, label smoothing and an
     /// ignored label are its settings.

@@ -1,9 +1,10 @@
 //! What a caller can get wrong, one line each: a typed error that says what was expected and what was found.
 
-use chainrule_core::{Error, Targets};
+use chainrule_core::{Error, Loss, Targets};
 use chainrule_models::{
-    Adam, Batch, CategoricalCrossEntropy, Classifier, Initializer, Network, OptimizerState, Samples, Sgd,
-    Training,
+    Adam, Batch, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, Focal, Initializer, LogSoftmax,
+    NegativeLogLikelihood, Network, OptimizerState, Samples, Sgd, Sigmoid, SigmoidCrossEntropy, SigmoidFocal,
+    SoftmaxCrossEntropy, SoftmaxFocal, Summed, Training,
 };
 use ndarray::{Array2, array};
 use std::sync::Arc;
@@ -35,12 +36,12 @@ fn networks_that_cannot_be() {
         "network: layer 1 (dense) takes 5 columns, expected 4 from the layer before",
     );
     for (inputs, outputs) in [(usize::MAX, 2), (1 << 40, 1 << 40), (1 << 33, 1 << 33)] {
-        let message = "network: layer 0 (dense) has more parameters than this machine can address";
+        let message = "network: layer 0 (dense) has more parameters than this machine can hold";
         assert_error(builder(inputs).dense(outputs).build(), message);
     }
     assert_error(
         builder(usize::MAX).relu().build(),
-        "network: layer 0 (relu) has more parameters than this machine can address",
+        "network: layer 0 (relu) has more parameters than this machine can hold",
     );
     let deviation = Initializer::Normal { deviation: -1.0 };
     assert_error(
@@ -184,4 +185,68 @@ fn buffers_of_another_network() {
     let (_, gradient) = pass.backward(&CategoricalCrossEntropy::new(), targets).unwrap();
     let mut short = vec![0.0; 5];
     assert_error(optimizer.step(&mut short, gradient), "parameters: expected 9 numbers, found 5");
+}
+
+#[test]
+fn losses_of_other_outputs_than_the_network_s() {
+    let x = array![[0.0_f32, 1.0], [1.0, 0.0]];
+    let training = |loss: Arc<dyn Loss<f32>>| Training { loss, epochs: 1, ..Training::default() };
+    let samples = Samples::new(&x, Targets::Classes(&[0, 1]));
+    let message = |loss, layer| format!("loss: {loss} expects logits, found a network that ends in {layer}");
+    let mut classifier = Classifier::builder(2, 2).build().unwrap();
+    let before = classifier.network().parameters().to_vec();
+    let losses: [(&str, Arc<dyn Loss<f32>>); 3] = [
+        ("softmax cross-entropy", Arc::new(SoftmaxCrossEntropy::new())),
+        ("softmax cross-entropy", Arc::new(Summed(SoftmaxCrossEntropy::new()))),
+        ("softmax focal", Arc::new(SoftmaxFocal::new(2.0))),
+    ];
+    for (name, loss) in losses {
+        assert_error(classifier.fit(samples, &training(loss)), &message(name, "softmax"));
+    }
+    assert_eq!(classifier.network().parameters(), before);
+
+    let answers = array![[0.0_f32], [1.0]];
+    let samples = Samples::new(&x, Targets::Values(answers.view()));
+    let mut network = Network::builder(2).dense(1).activation(Sigmoid).build().unwrap();
+    let losses: [(&str, Arc<dyn Loss<f32>>); 2] = [
+        ("sigmoid cross-entropy", Arc::new(SigmoidCrossEntropy)),
+        ("sigmoid focal", Arc::new(SigmoidFocal::default())),
+    ];
+    for (name, loss) in losses {
+        assert_error(network.fit(samples, &training(loss)), &message(name, "sigmoid"));
+    }
+    let mut network = Network::builder(2).dense(1).build().unwrap();
+    let expected =
+        "loss: binary cross-entropy expects the outputs of sigmoid, found a network that ends in dense";
+    assert_error(network.fit(samples, &training(Arc::new(BinaryCrossEntropy))), expected);
+    let mut network = Network::builder(2).dense(2).build().unwrap();
+    let samples = Samples::new(&x, Targets::Classes(&[0, 1]));
+    let losses: [(Arc<dyn Loss<f32>>, &str); 3] = [
+        (
+            Arc::new(CategoricalCrossEntropy::new()),
+            "categorical cross-entropy expects the outputs of softmax",
+        ),
+        (Arc::new(Focal::new(2.0)), "focal expects the outputs of softmax"),
+        (
+            Arc::new(NegativeLogLikelihood::new()),
+            "negative log-likelihood expects the outputs of log-softmax",
+        ),
+    ];
+    for (loss, expected) in losses {
+        let expected = format!("loss: {expected}, found a network that ends in dense");
+        assert_error(network.fit(samples, &training(loss)), &expected);
+    }
+    // After log-softmax it is the same loss.
+    let mut network = Network::builder(2).dense(2).activation(LogSoftmax).build().unwrap();
+    network
+        .fit(Samples::new(&x, Targets::Classes(&[0, 1])), &training(Arc::new(SoftmaxCrossEntropy::new())))
+        .unwrap();
+}
+
+#[test]
+fn more_threads_than_any_machine_can_use() {
+    let x = array![[0.0_f32, 1.0], [1.0, 0.0]];
+    let training = Training { threads: 100_000, ..Training::default() };
+    let result = classifier().fit(Samples::new(&x, Targets::Classes(&[0, 1])), &training);
+    assert_error(result, "threads is 100000, expected at most 1024");
 }

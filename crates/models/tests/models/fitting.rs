@@ -61,7 +61,7 @@ fn early_stopping_leaves_the_best_parameters() {
         let again = model.fit_with(samples, Some(held), &training, &mut ()).unwrap();
         assert_eq!(again.best_epoch, history.best_epoch);
         let evaluation = model.evaluate(held).unwrap();
-        assert_eq!(Some(evaluation.loss), history.epochs.last().unwrap().validation_loss);
+        assert_eq!(Some(evaluation.loss), history.last().unwrap().validation_loss);
     }
 }
 

@@ -15,6 +15,7 @@ mod import;
 #[cfg(unix)]
 mod killed;
 mod model_file;
+mod overflow;
 mod partial_fit;
 mod predictor;
 mod properties;
