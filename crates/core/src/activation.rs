@@ -1,4 +1,4 @@
-use crate::{Error, Head, Real};
+use crate::{Error, Head, OutputKind, Real};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
 
@@ -52,6 +52,11 @@ pub trait Activation<F: Real>: Debug + Send + Sync {
     /// What a loss may take over the backward pass of, jointly with its own (see [`Head`]); none by default.
     fn head(&self) -> Option<Head> {
         None
+    }
+
+    /// What f(x) is to a loss, where that is known: what the [`Head`] gives, if it is one.
+    fn output_kind(&self) -> Option<OutputKind> {
+        self.head().map(Head::output_kind)
     }
 
     /// f(x) in a new array.

@@ -1,3 +1,4 @@
+use crate::OutputKind;
 use thiserror::Error;
 
 /// What a caller can get wrong, each with the place, what was expected and what was found.
@@ -195,7 +196,7 @@ pub enum Error {
         found: usize,
     },
 
-    /// An input is NaN or infinite.
+    /// A number is NaN or infinite: an input, or an output that overflowed.
     #[error("{place}: row {row}, column {column} holds {value}, expected a finite number")]
     NotFinite {
         /// What was being read.
@@ -251,7 +252,7 @@ pub enum Error {
         found: usize,
     },
 
-    /// A network is too large for this machine's addresses.
+    /// A network is too large for this machine's addresses or memory.
     #[error("network: layer {layer} ({name}) has more parameters than this machine can hold")]
     TooLarge {
         /// Position of the layer, from 0.
@@ -264,13 +265,15 @@ pub enum Error {
     #[error("inputs: the gradient where all parameters are 0 is not finite; scale the inputs")]
     GradientOverflow,
 
-    /// A loss of logits was given to a network that ends in probabilities, or a loss of probabilities to one that ends in logits.
-    #[error("loss: {loss} expects {expected}, found a network that ends in {layer}")]
+    /// A loss was given to a network whose outputs are not what it expects: probabilities for a loss of logits, for example.
+    #[error("loss: {loss} expects {expected}, found {found}, as the network ends in {layer}")]
     LossOfOthers {
         /// Name of the loss.
         loss: &'static str,
-        /// What it is a loss of.
-        expected: &'static str,
+        /// What it expects.
+        expected: OutputKind,
+        /// What the network gives.
+        found: OutputKind,
         /// Name of the last layer.
         layer: &'static str,
     },

@@ -1,4 +1,4 @@
-use crate::{Block, Error, Head, ParameterSpec, Random, Real};
+use crate::{Block, Error, Head, OutputKind, ParameterSpec, Random, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
 
@@ -97,5 +97,10 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
     /// The activation that this layer is, if a loss may take over its backward pass (see [`Head`]); none by default.
     fn head(&self) -> Option<Head> {
         None
+    }
+
+    /// What y is to a loss, where that is known: what the [`Head`] gives, if it is one.
+    fn output_kind(&self) -> Option<OutputKind> {
+        self.head().map(Head::output_kind)
     }
 }

@@ -23,6 +23,7 @@ mod gradient_check;
 mod layer;
 mod loss;
 mod optimizer;
+mod output_kind;
 mod parameters;
 mod preprocessor;
 mod random;
@@ -41,6 +42,7 @@ pub use gradient_check::{
 pub use layer::{Draw, Kept, Layer};
 pub use loss::{Head, Loss};
 pub use optimizer::{MAX_MOMENTS, Moments, Optimizer, Step};
+pub use output_kind::OutputKind;
 pub use parameters::{AlignedBuffer, Block, ParameterSpec, Penalty, Role};
 pub use preprocessor::Preprocessor;
 pub use random::{Purpose, Random};

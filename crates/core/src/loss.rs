@@ -1,4 +1,4 @@
-use crate::{Error, Real, Targets, WeightedTargets};
+use crate::{Error, OutputKind, Real, Targets, WeightedTargets};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,6 +13,16 @@ pub enum Head {
     LogSoftmax,
     /// The logistic sigmoid of each output, joined by binary cross-entropy.
     Sigmoid,
+}
+
+impl Head {
+    /// What it gives.
+    pub fn output_kind(self) -> OutputKind {
+        match self {
+            Head::Softmax | Head::Sigmoid => OutputKind::Probabilities,
+            Head::LogSoftmax => OutputKind::LogProbabilities,
+        }
+    }
 }
 
 /// A mean over samples of a loss per sample, and its gradient in the outputs that it is given.
@@ -56,10 +66,9 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         None
     }
 
-    /// Whether softmax or sigmoid is part of the loss, so that it expects logits: no by default. After a [`Head`] that gives probabilities it would
-    /// be wrong, and a network refuses it there.
-    fn of_logits(&self) -> bool {
-        false
+    /// What the loss takes y for; nothing by default. A network whose outputs are known to be [something else](OutputKind::is) refuses it.
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        None
     }
 
     /// What a row counts for in the mean, beside its sample weight: 1 by default; the weight of its class; 0 if ignored.

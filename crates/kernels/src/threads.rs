@@ -1,15 +1,16 @@
 use chainrule_core::Error;
 
-/// More threads than any machine has cores to pay for: so many would do nothing but look for work.
+/// Threads, at most, on a machine of no more cores: more would do nothing but look for work.
 const MOST: usize = 1024;
 
-/// A rayon pool of `threads` threads, at most 1,024; 0 stands for one per core.
+/// A rayon pool of `threads` threads, at most 1,024 or one per core; 0 stands for one per core.
 ///
 /// # Errors
 /// [`Error::Setting`] for more; [`Error::Threads`] if the operating system does not give them.
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
-    if threads > MOST {
-        return Err(Error::Setting { name: "threads", expected: "at most 1024", value: threads as f64 });
+    if threads > MOST && threads > std::thread::available_parallelism().map_or(0, |cores| cores.get()) {
+        let expected = "at most 1024, or the machine's cores";
+        return Err(Error::Setting { name: "threads", expected, value: threads as f64 });
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -1,4 +1,4 @@
-use chainrule_core::{Activation, Head, Real};
+use chainrule_core::{Activation, Head, OutputKind, Real};
 use chainrule_kernels::{
     softmax, softmax_backward, softmax_backward_jacobian, softmax_backward_stored_jacobian,
 };
@@ -58,5 +58,9 @@ impl<F: Real> Activation<F> for Softmax {
 
     fn head(&self) -> Option<Head> {
         (self.gradient == GradientPath::Fused).then_some(Head::Softmax)
+    }
+
+    fn output_kind(&self) -> Option<OutputKind> {
+        Some(OutputKind::Probabilities)
     }
 }

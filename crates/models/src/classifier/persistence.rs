@@ -70,7 +70,7 @@ impl<F: Real> Classifier<F> {
     /// the SHA-256 of all that it says.
     ///
     /// # Errors
-    /// [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
+    /// [`ModelFileError::NotFinite`], and then nothing is written; [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
         let path = path.as_ref();
         let description = Description {

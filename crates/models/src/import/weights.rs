@@ -1,3 +1,4 @@
+use crate::model_file::check_numbers;
 use crate::{Architecture, Classifier, ModelFileError, Network};
 use chainrule_core::{Layer, Real, Scaling};
 use safetensors::SafeTensors;
@@ -51,13 +52,8 @@ pub(super) fn numbers<F: Real>(
         Dtype::F64 => tensor.data().chunks_exact(8).map(|bytes| F::of(f64::read_le(bytes))).collect(),
         _ => return Err(unexpected(path, name, &format!("f32 or f64 of shape {shape:?}"), &tensor)),
     };
-    match numbers.iter().position(|number| !number.is_finite()) {
-        None => Ok(numbers),
-        Some(index) => {
-            let (path, name, value) = (path.to_owned(), name.to_owned(), numbers[index].as_f64());
-            Err(ModelFileError::NotFinite { path, name, index, value })
-        }
-    }
+    check_numbers(path, name, &numbers)?;
+    Ok(numbers)
 }
 
 /// A matrix of the shape given, turned round.

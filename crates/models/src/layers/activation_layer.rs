@@ -1,4 +1,4 @@
-use chainrule_core::{Activation, Error, Head, Kept, Layer, Real};
+use chainrule_core::{Activation, Error, Head, Kept, Layer, OutputKind, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::sync::Arc;
 
@@ -39,5 +39,9 @@ impl<F: Real> Layer<F> for ActivationLayer<F> {
 
     fn head(&self) -> Option<Head> {
         self.activation.head()
+    }
+
+    fn output_kind(&self) -> Option<OutputKind> {
+        self.activation.output_kind()
     }
 }

@@ -1,6 +1,6 @@
 use crate::Initializer;
 use crate::settings::positive;
-use chainrule_core::{Block, Error, Kept, Layer, ParameterSpec, Penalty, Random, Real, Role};
+use chainrule_core::{Block, Error, Kept, Layer, OutputKind, ParameterSpec, Penalty, Random, Real, Role};
 use chainrule_kernels::{column_sums, fill_rows, matmul};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -96,6 +96,10 @@ impl<F: Real> Layer<F> for Dense {
         let (weight, bias) = parameters.split_at_mut(self.inputs * self.outputs);
         self.initializer.fill(weight, self.inputs, self.outputs, random);
         bias.fill(F::zero());
+    }
+
+    fn output_kind(&self) -> Option<OutputKind> {
+        Some(OutputKind::Logits)
     }
 
     fn affine<'p>(&self, parameters: &'p [F]) -> Option<(ArrayView2<'p, F>, &'p [F])> {

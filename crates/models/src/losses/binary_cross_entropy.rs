@@ -1,5 +1,5 @@
 use super::check_binary;
-use chainrule_core::{Error, Head, Loss, Real, Targets};
+use chainrule_core::{Error, Head, Loss, OutputKind, Real, Targets};
 use chainrule_kernels::{
     binary_cross_entropy, binary_cross_entropy_backward, binary_cross_entropy_on_logits,
     binary_cross_entropy_on_logits_backward,
@@ -41,6 +41,10 @@ impl<F: Real> Loss<F> for BinaryCrossEntropy {
         binary_cross_entropy_backward(y, targets, scale, dy);
     }
 
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Probabilities)
+    }
+
     fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {
         (head == Head::Sigmoid).then_some(&SigmoidCrossEntropy)
     }
@@ -69,8 +73,8 @@ impl<F: Real> Loss<F> for SigmoidCrossEntropy {
         "sigmoid cross-entropy"
     }
 
-    fn of_logits(&self) -> bool {
-        true
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Logits)
     }
 
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 use super::cross_entropy_settings::{CrossEntropySettings, cross_entropy_settings};
 use crate::settings::not_negative;
-use chainrule_core::{Error, Head, Loss, Real, Targets};
+use chainrule_core::{Error, Head, Loss, OutputKind, Real, Targets};
 use chainrule_kernels::{focal, focal_backward, focal_on_logits, softmax_focal};
 use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::sync::Arc;
@@ -53,6 +53,10 @@ impl<F: Real> Loss<F> for Focal {
         focal_backward(y, targets, settings.options(), F::of(*gamma), scale, dy);
     }
 
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Probabilities)
+    }
+
     fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {
         (head == Head::Softmax).then_some(&self.on_logits)
     }
@@ -87,8 +91,8 @@ impl<F: Real> Loss<F> for SoftmaxFocal {
         "softmax focal"
     }
 
-    fn of_logits(&self) -> bool {
-        true
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Logits)
     }
 
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {

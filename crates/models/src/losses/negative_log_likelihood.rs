@@ -1,6 +1,6 @@
 use super::SoftmaxCrossEntropy;
 use super::cross_entropy_settings::cross_entropy_settings;
-use chainrule_core::{Error, Head, Loss, Real, Targets};
+use chainrule_core::{Error, Head, Loss, OutputKind, Real, Targets};
 use chainrule_kernels::{negative_log_likelihood, negative_log_likelihood_backward};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::sync::Arc;
@@ -46,6 +46,10 @@ impl<F: Real> Loss<F> for NegativeLogLikelihood {
 
     fn backward(&self, _y: ArrayView2<F>, targets: Targets<F>, scale: F, dy: ArrayViewMut2<F>) {
         negative_log_likelihood_backward(targets, self.on_logits.settings.options(), scale, dy);
+    }
+
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::LogProbabilities)
     }
 
     fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {

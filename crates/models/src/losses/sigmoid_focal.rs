@@ -1,6 +1,6 @@
 use super::check_binary;
 use crate::settings::not_negative;
-use chainrule_core::{Error, Loss, Real, Targets};
+use chainrule_core::{Error, Loss, OutputKind, Real, Targets};
 use chainrule_kernels::{binary_focal, binary_focal_backward};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -37,8 +37,8 @@ impl<F: Real> Loss<F> for SigmoidFocal {
         "sigmoid focal"
     }
 
-    fn of_logits(&self) -> bool {
-        true
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Logits)
     }
 
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {

@@ -1,5 +1,5 @@
 use super::cross_entropy_settings::{CrossEntropySettings, cross_entropy_settings};
-use chainrule_core::{Error, Loss, Real, Targets};
+use chainrule_core::{Error, Loss, OutputKind, Real, Targets};
 use chainrule_kernels::{cross_entropy_on_logits, softmax_cross_entropy};
 use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::sync::Arc;
@@ -38,8 +38,8 @@ impl<F: Real> Loss<F> for SoftmaxCrossEntropy {
         "softmax cross-entropy"
     }
 
-    fn of_logits(&self) -> bool {
-        true
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        Some(OutputKind::Logits)
     }
 
     fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {

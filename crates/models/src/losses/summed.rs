@@ -1,4 +1,4 @@
-use chainrule_core::{Error, Head, Loss, Real, Targets, WeightedTargets};
+use chainrule_core::{Error, Head, Loss, OutputKind, Real, Targets, WeightedTargets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// A loss as the sum over the rows in place of their mean (reduction "sum"): the same losses, divided by nothing.
@@ -47,8 +47,8 @@ impl<F: Real, L: Loss<F>> Loss<F> for Summed<L> {
         self.0.fused_with(head)
     }
 
-    fn of_logits(&self) -> bool {
-        self.0.of_logits()
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        self.0.expected_outputs()
     }
 
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {

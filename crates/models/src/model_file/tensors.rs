@@ -27,7 +27,7 @@ impl<F: Real> Network<F> {
     /// ```
     ///
     /// # Errors
-    /// [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
+    /// [`ModelFileError::NotFinite`], and then nothing is written; [`ModelFileError::Io`] or [`ModelFileError::NotSafetensors`].
     pub fn save_parameters(&self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
         write_parameters(path.as_ref(), self, HashMap::new())
     }
@@ -59,11 +59,12 @@ pub(crate) fn write_parameters<F: Real>(
         .map(|(name, shape)| {
             let (tensor, rest) = numbers.split_at(shape[0] * shape[1]);
             numbers = rest;
+            check_numbers(path, &name, tensor)?;
             let mut bytes = Vec::with_capacity(size_of_val(tensor));
             tensor.iter().for_each(|number| number.write_le(&mut bytes));
-            (name, shape, bytes)
+            Ok((name, shape, bytes))
         })
-        .collect();
+        .collect::<Result<_, ModelFileError>>()?;
     let views = tensors
         .iter()
         .map(|(name, shape, bytes)| Ok((&**name, TensorView::new(dtype::<F>(), shape.to_vec(), bytes)?)))
@@ -95,16 +96,22 @@ pub(crate) fn read_parameters<F: Real>(
     }
     let mut parameters = Vec::new();
     for (name, _) in &specs {
-        for (index, bytes) in tensor(name)?.data().chunks_exact(F::BYTES).enumerate() {
-            let parameter = F::read_le(bytes);
-            if !parameter.is_finite() {
-                let (path, name, value) = (path.to_owned(), name.clone(), parameter.as_f64());
-                return Err(ModelFileError::NotFinite { path, name, index, value });
-            }
-            parameters.push(parameter);
-        }
+        let first = parameters.len();
+        parameters.extend(tensor(name)?.data().chunks_exact(F::BYTES).map(F::read_le));
+        check_numbers(path, name, &parameters[first..])?;
     }
     Ok(parameters)
+}
+
+/// Makes sure that all numbers of a tensor are finite.
+pub(crate) fn check_numbers<F: Real>(path: &Path, name: &str, numbers: &[F]) -> Result<(), ModelFileError> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(index) => {
+            let (path, name, value) = (path.to_owned(), name.to_owned(), numbers[index].as_f64());
+            Err(ModelFileError::NotFinite { path, name, index, value })
+        }
+    }
 }
 
 /// Name and shape of every parameter, in the order of the flat buffer.

@@ -148,13 +148,6 @@ impl<'l, F: Real> Objective<'l, F> {
     }
 }
 
-/// What losses of a head's outputs expect.
-const HEADS: [(Head, &str); 3] = [
-    (Head::Softmax, "the outputs of softmax"),
-    (Head::LogSoftmax, "the outputs of log-softmax"),
-    (Head::Sigmoid, "the outputs of sigmoid"),
-];
-
 impl<F: Real> Network<F> {
     /// Makes sure that there is a target for each row, and that they and the loss fit what the network ends in.
     pub(crate) fn check_targets(
@@ -164,18 +157,12 @@ impl<F: Real> Network<F> {
         targets: WeightedTargets<F>,
     ) -> Result<(), Error> {
         self.check_targets_at_any_layer(rows, loss, targets)?;
-        let (last, range) =
-            self.layers.last().zip(self.ranges.last()).expect("a network has at least one layer");
-        let expected = if loss.of_logits() && matches!(self.head(), Some(Head::Softmax | Head::Sigmoid)) {
-            Some("logits")
-        } else if last.affine(&self.parameters[range.clone()]).is_some() {
-            HEADS.iter().find(|(head, _)| loss.fused_with(*head).is_some()).map(|(_, outputs)| *outputs)
-        } else {
-            None
-        };
-        match expected {
-            Some(expected) => Err(Error::LossOfOthers { loss: loss.name(), expected, layer: last.name() }),
-            None => Ok(()),
+        let last = self.layers.last().expect("a network has at least one layer");
+        match loss.expected_outputs().zip(last.output_kind()) {
+            Some((expected, found)) if !found.is(expected) => {
+                Err(Error::LossOfOthers { loss: loss.name(), expected, found, layer: last.name() })
+            }
+            _ => Ok(()),
         }
     }
 

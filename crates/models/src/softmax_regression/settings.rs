@@ -50,7 +50,7 @@ pub struct SoftmaxTraining {
     pub max_iterations: usize,
     /// How much each class counts; 1 each unless said.
     pub class_weights: Option<ClassWeights>,
-    /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
+    /// Threads, at most 1,024 or one per core; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
     /// Who fits together, each with its part of the rows; all ranks call the same with the same samples, and come to the same bits. Alone
     /// unless said.

@@ -71,7 +71,7 @@ pub struct Training<F> {
     pub checkpoints: Option<Checkpoints>,
     /// Seed of the order of the rows, and of which validate.
     pub seed: u64,
-    /// Threads; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
+    /// Threads, at most 1,024 or one per core; 0 stands for rayon's own pool, one thread per core. The result does not depend on it.
     pub threads: usize,
     /// The processes that train together, each with the same network, training and samples; [`Alone`] unless said. Each takes its part
     /// of the rows of every batch, and all take the same steps: the result is that of one process up to rounding, and the same bits

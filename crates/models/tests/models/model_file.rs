@@ -260,11 +260,23 @@ fn descriptions_that_lie() {
 fn a_parameter_that_is_not_finite() {
     let place = Place::new();
     let mut network = Network::<f32>::builder(3).dense(2).build().unwrap();
-    network.parameters_mut()[7] = f32::NAN;
     network.save_parameters(place.file()).unwrap();
-    let error = network.load_parameters(place.file()).unwrap_err();
-    assert!(matches!(error, ModelFileError::NotFinite { index: 1, .. }), "{error}");
-    assert!(error.to_string().contains("tensor layers.0.bias: number 1 is NaN"), "{error}");
+    let mut bytes = fs::read(place.file()).unwrap();
+    let bias = safetensors::SafeTensors::deserialize(&bytes).unwrap().tensor("layers.0.bias").unwrap();
+    let second = bias.data().as_ptr() as usize - bytes.as_ptr() as usize + 4;
+    bytes[second..second + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    fs::write(place.file(), signed(&tensors, HashMap::new())).unwrap();
+    let not_finite = |error: ModelFileError| {
+        assert!(matches!(error, ModelFileError::NotFinite { index: 1, .. }), "{error}");
+        assert!(error.to_string().contains("tensor layers.0.bias: number 1 is NaN"), "{error}");
+    };
+    not_finite(network.load_parameters(place.file()).unwrap_err());
+
+    let before = fs::read(place.file()).unwrap();
+    network.parameters_mut()[7] = f32::NAN;
+    not_finite(network.save_parameters(place.file()).unwrap_err());
+    assert_eq!(fs::read(place.file()).unwrap(), before, "what was there stays");
 }
 
 #[test]

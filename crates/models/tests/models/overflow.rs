@@ -1,8 +1,8 @@
 //! Numbers that overflow on the way forward are errors where they would be answers.
 
 use chainrule_core::{Error, Real, Targets};
-use chainrule_models::{Classifier, Network, Samples};
-use ndarray::{Array2, array};
+use chainrule_models::{Classifier, Samples};
+use ndarray::Array2;
 
 fn check<F: Real>() {
     let classifier = Classifier::<F>::builder(2, 3).hidden(&[64]).build().unwrap();
@@ -40,6 +40,4 @@ fn outputs_that_overflow_are_no_answers() {
 fn a_network_beyond_all_memory_is_refused() {
     let result = Classifier::<f32>::builder(1 << 24, 1 << 24).build();
     assert!(matches!(result, Err(Error::TooLarge { layer: 0, name: "dense" })), "{:?}", result.err());
-    let rows = array![[1.0_f64]];
-    assert_eq!(Network::builder(1).dense(1).build().unwrap().outputs_for(&rows).unwrap().dim(), (1, 1));
 }
