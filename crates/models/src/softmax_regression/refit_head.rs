@@ -126,6 +126,7 @@ impl<F: Real> Classifier<F> {
         self.network().for_each_checked_chunk(layers, rows, 0..rows.len(), |first, outputs| {
             let range = Slice::from(first..first + outputs.nrows());
             features.slice_axis_mut(Axis(0), range).assign(&outputs);
+            Ok(())
         })?;
         Rows::check_finite(&features)?;
         Ok(features)

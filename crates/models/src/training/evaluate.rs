@@ -69,26 +69,13 @@ impl<F: Real> Network<F> {
         self.check_targets(rows.len(), loss, targets)?;
         check_counts("evaluated rows", loss, targets)?;
         rows.check_finite()?;
-        let (mut finite, mut first) = (Ok(()), 0);
-        let score = self.evaluate_checked(samples, loss, accuracy, |targets, outputs| {
-            if finite.is_ok() {
-                finite = check_finite("outputs", first, outputs);
-                first += outputs.nrows();
-                look(targets, outputs);
-            }
-        });
-        finite.and(score)
-    }
-
-    /// [`Network::evaluate_with`] for samples that were checked before.
-    pub(super) fn evaluate_checked(
-        &self,
-        samples: Samples<F>,
-        loss: &dyn Loss<F>,
-        accuracy: Accuracy,
-        look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
-    ) -> Result<Score, Error> {
-        let sums = self.sums_of_rows(samples, 0..samples.rows.len(), loss, accuracy, look)?;
+        let mut first = 0;
+        let sums = self.sums_of_rows(samples, 0..rows.len(), loss, accuracy, |targets, outputs| {
+            check_finite("outputs", first, outputs)?;
+            first += outputs.nrows();
+            look(targets, outputs);
+            Ok(())
+        })?;
         Ok(Score::of(sums))
     }
 
@@ -99,7 +86,7 @@ impl<F: Real> Network<F> {
         range: Range<usize>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
-        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>) -> Result<(), Error>,
     ) -> Result<Sums, Error> {
         let (layers, on_outputs) = self.split_head(loss);
         let mut tally = Tally::of_network(self, loss, accuracy);
@@ -109,7 +96,7 @@ impl<F: Real> Network<F> {
             on_outputs.forward(outputs, targets.targets, losses.view_mut());
             let weighted = losses.iter().enumerate().map(|(i, l)| l.as_f64() * targets.weight(i).as_f64());
             tally.add(weighted.sum(), outputs, targets);
-            look(targets, outputs);
+            look(targets, outputs)
         })?;
         Ok(tally.sums)
     }
@@ -123,14 +110,11 @@ impl<F: Real> Network<F> {
     ) -> Result<(), Error> {
         self.check_inputs(rows)?;
         rows.check_finite()?;
-        let mut finite = Ok(());
         self.for_each_checked_chunk(layers, rows, 0..rows.len(), |first, outputs| {
-            if finite.is_ok() {
-                finite = check_finite("outputs", first, outputs);
-                f(first, outputs);
-            }
-        })?;
-        finite
+            check_finite("outputs", first, outputs)?;
+            f(first, outputs);
+            Ok(())
+        })
     }
 
     /// [`Network::for_each_chunk`] for a range of rows that were checked before.
@@ -139,12 +123,12 @@ impl<F: Real> Network<F> {
         layers: usize,
         rows: &dyn Rows<F>,
         range: Range<usize>,
-        mut f: impl FnMut(usize, ArrayView2<F>),
+        mut f: impl FnMut(usize, ArrayView2<F>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let indices: Vec<usize> = range.collect();
         let mut scratch: Scratch<F> = self.scratch_of_layers(CHUNK_ROWS.min(indices.len()), layers);
         for chunk in indices.chunks(CHUNK_ROWS) {
-            f(chunk[0], self.predict_layers(layers, rows, chunk, &mut scratch)?);
+            f(chunk[0], self.predict_layers(layers, rows, chunk, &mut scratch)?)?;
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ impl Team {
         training: &Training<F>,
     ) -> Result<Score, Error> {
         let share = self.share(samples.rows.len());
-        let sums = network.sums_of_rows(samples, share, &*training.loss, training.accuracy, |_, _| {});
+        let sums = network.sums_of_rows(samples, share, &*training.loss, training.accuracy, |_, _| Ok(()));
         if self.is_alone() {
             return sums.map(Score::of);
         }
