@@ -57,7 +57,7 @@ pub enum Error {
     },
 
     /// A target probability is not between 0 and 1.
-    #[error("targets: row {row} gives class {class} the probability {value}, expected 0 to 1")]
+    #[error("targets: row {row} gives class {class} the probability {}, expected 0 to 1", legible(value))]
     NotAProbability {
         /// Row of the entry.
         row: usize,
@@ -77,7 +77,10 @@ pub enum Error {
     },
 
     /// A predicted probability is not between 0 and 1.
-    #[error("probabilities: row {row} gives class {class} the probability {value}, expected 0 to 1")]
+    #[error(
+        "probabilities: row {row} gives class {class} the probability {}, expected 0 to 1",
+        legible(value)
+    )]
     PredictedProbability {
         /// Row of the entry.
         row: usize,
@@ -106,7 +109,7 @@ pub enum Error {
     },
 
     /// A target number is outside what the loss takes.
-    #[error("targets: row {row}, column {column} holds {value}, expected {expected}")]
+    #[error("targets: row {row}, column {column} holds {}, expected {expected}", legible(value))]
     TargetValue {
         /// Row of the entry.
         row: usize,
@@ -119,7 +122,10 @@ pub enum Error {
     },
 
     /// A sample weight is negative, NaN or infinite.
-    #[error("sample weights: row {row} has the weight {value}, expected a finite number, at least 0")]
+    #[error(
+        "sample weights: row {row} has the weight {}, expected a finite number, at least 0",
+        legible(value)
+    )]
     Weight {
         /// The row.
         row: usize,
@@ -144,7 +150,10 @@ pub enum Error {
     },
 
     /// A class weight is negative, NaN or infinite.
-    #[error("class weights: class {class} has the weight {value}, expected a finite number, at least 0")]
+    #[error(
+        "class weights: class {class} has the weight {}, expected a finite number, at least 0",
+        legible(value)
+    )]
     ClassWeight {
         /// The class.
         class: usize,
@@ -197,7 +206,7 @@ pub enum Error {
     },
 
     /// A number is NaN or infinite: an input, or an output that overflowed.
-    #[error("{place}: row {row}, column {column} holds {value}, expected a finite number")]
+    #[error("{place}: row {row}, column {column} holds {}, expected a finite number", legible(value))]
     NotFinite {
         /// What was being read.
         place: &'static str,
@@ -210,7 +219,7 @@ pub enum Error {
     },
 
     /// A hyper-parameter is outside its range.
-    #[error("{name} is {value}, expected {expected}")]
+    #[error("{name} is {}, expected {expected}", legible(value))]
     Setting {
         /// Name of the setting, for example `"learning_rate"`.
         name: &'static str,
@@ -278,6 +287,17 @@ pub enum Error {
         layer: &'static str,
     },
 
+    /// An accuracy was asked for that says nothing about such outputs and targets.
+    #[error("accuracy: {accuracy} accuracy says nothing about {found}, expected {expected}")]
+    AccuracyOfOthers {
+        /// Name of the accuracy.
+        accuracy: &'static str,
+        /// The outputs and targets, in words.
+        found: &'static str,
+        /// The accuracies that would fit.
+        expected: &'static str,
+    },
+
     /// A classifier does not end in the layers that are needed.
     #[error("network: expected the last layers to be {expected}")]
     LastLayers {
@@ -329,8 +349,9 @@ pub enum Error {
 
     /// Training left the finite numbers.
     #[error(
-        "training: in epoch {epoch}, batch {batch}, the {what} of layer {layer} ({name}) came to {value}, expected finite \
-         numbers; try a smaller learning rate, a bound on the gradient (clipping), or inputs scaled to about -1 to 1"
+        "training: in epoch {epoch}, batch {batch}, the {what} of layer {layer} ({name}) came to {}, expected finite \
+         numbers; try a smaller learning rate, a bound on the gradient (clipping), or inputs scaled to about -1 to 1",
+        legible(value)
     )]
     Diverged {
         /// Epoch, from 1.
@@ -432,4 +453,10 @@ pub enum Error {
     /// A user's source of rows failed.
     #[error("reading rows failed")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A number without hundreds of digits.
+fn legible(value: &f64) -> String {
+    let plain = *value == 0.0 || !value.is_finite() || (1e-9..1e16).contains(&value.abs());
+    if plain { value.to_string() } else { format!("{value:e}") }
 }

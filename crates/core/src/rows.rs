@@ -1,5 +1,6 @@
 use crate::{Error, Real};
 use ndarray::{Array2, ArrayBase, ArrayRef, ArrayView2, ArrayViewMut2, Axis, Data, Ix2, Slice};
+use std::fmt;
 
 /// Where inputs come from: an array, bytes converted on the way, a memory-mapped file.
 ///
@@ -44,6 +45,12 @@ pub trait Rows<F: Real>: Sync {
             check_finite(&tile, chunk[0])?;
         }
         Ok(())
+    }
+}
+
+impl<F: Real> fmt::Debug for dyn Rows<F> + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Rows").field("len", &self.len()).field("width", &self.width()).finish_non_exhaustive()
     }
 }
 

@@ -113,6 +113,28 @@ impl Scaling {
         }
     }
 
+    /// Makes sure that numbers F can be scaled: that shifts and factors are finite in F as well, and no factor 0.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check_precision<F: Real>(&self) -> Result<(), Error> {
+        let check_rounded = |&(shift, factor): &(f64, f64)| {
+            let (in_f, expected) =
+                ((F::of(shift), F::of(factor)), "a number within the range of the inputs' type");
+            if !in_f.0.is_finite() {
+                return Err(Error::Setting { name: "scaling shift", expected, value: shift });
+            }
+            if !in_f.1.is_finite() || in_f.1 == F::zero() {
+                return Err(Error::Setting { name: "scaling factor", expected, value: factor });
+            }
+            Ok(())
+        };
+        match &self.0 {
+            Columns::All(shift, factor) => check_rounded(&(*shift, *factor)),
+            Columns::Each(columns) => columns.iter().try_for_each(check_rounded),
+        }
+    }
+
     /// `rows`, scaled while they are gathered.
     pub fn of<'a, F: Real>(&'a self, rows: &'a dyn Rows<F>) -> ScaledRows<'a, F> {
         ScaledRows { rows, scaling: self }
@@ -131,7 +153,8 @@ fn check(shift: f64, factor: f64) -> Result<(), Error> {
 }
 
 /// Rows with a [`Scaling`] applied on the way; made by [`Scaling::of`].
-pub struct ScaledRows<'a, F> {
+#[derive(Clone, Copy, Debug)]
+pub struct ScaledRows<'a, F: Real> {
     rows: &'a dyn Rows<F>,
     scaling: &'a Scaling,
 }

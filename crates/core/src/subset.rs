@@ -12,7 +12,8 @@ use ndarray::{ArrayViewMut2, Axis, Slice};
 /// assert_eq!(tile, ndarray::array![[3.0], [1.0]]);
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-pub struct Subset<'a, F> {
+#[derive(Clone, Copy, Debug)]
+pub struct Subset<'a, F: Real> {
     rows: &'a dyn Rows<F>,
     indices: &'a [usize],
 }

@@ -36,6 +36,7 @@ mod import;
 mod initializer;
 mod layers;
 mod losses;
+mod memory;
 pub mod metrics;
 mod model_file;
 mod network;

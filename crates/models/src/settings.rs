@@ -1,6 +1,6 @@
 //! Ranges of hyper-parameters.
 
-use chainrule_core::Error;
+use chainrule_core::{Error, Real};
 
 /// The setting, if it is finite and above 0.
 pub(crate) fn positive(name: &'static str, value: f64) -> Result<(), Error> {
@@ -8,6 +8,20 @@ pub(crate) fn positive(name: &'static str, value: f64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Setting { name, expected: "a finite number above 0", value })
+}
+
+/// The setting, if it is finite and above 0 in F, too, where a small number may be 0.
+pub(crate) fn positive_in<F: Real>(name: &'static str, value: f64) -> Result<(), Error> {
+    positive(name, value)?;
+    let rounded = F::of(value);
+    if rounded.is_finite() && rounded > F::zero() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name,
+        expected: "a number that is above 0 in the precision of the parameters",
+        value,
+    })
 }
 
 /// The setting, if it is finite and not below 0.

@@ -115,6 +115,7 @@ impl<F: Real> Classifier<F> {
         metadata: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         scaling.check(network.inputs())?;
+        scaling.check_precision::<F>()?;
         let expected = network.outputs();
         if class_names.len() != expected {
             return Err(Error::ClassNames { expected, found: class_names.len() });

@@ -92,26 +92,35 @@ impl<F: Real> Classifier<F> {
 
     /// The same classifier in f32 or f64, its parameters rounded to that.
     ///
+    /// # Errors
+    /// [`Error::Setting`] for a parameter, a scaling or a layer's setting that is beyond that type's range.
+    ///
     /// ```
     /// # use chainrule_models::Classifier;
     /// let double = Classifier::<f64>::builder(4, 3).build()?;
-    /// let single: Classifier<f32> = double.to_precision();
+    /// let single: Classifier<f32> = double.to_precision()?;
     /// assert_eq!(single.network().parameters()[0], double.network().parameters()[0] as f32);
     /// # Ok::<(), chainrule_core::Error>(())
     /// ```
-    pub fn to_precision<G: Real>(&self) -> Classifier<G> {
+    pub fn to_precision<G: Real>(&self) -> Result<Classifier<G>, Error> {
+        self.scaling.check_precision::<G>()?;
         let builder = self.architecture.append_to(Network::<G>::builder(self.architecture.inputs));
-        let mut network = builder.build().expect("layers that were built before");
-        let pairs = network.parameters_mut().iter_mut().zip(self.network.parameters());
-        pairs.for_each(|(to, from)| *to = G::of(from.as_f64()));
-        Classifier {
+        let mut network = builder.build()?;
+        for (to, from) in network.parameters_mut().iter_mut().zip(self.network.parameters()) {
+            *to = G::of(from.as_f64());
+            if from.is_finite() && !to.is_finite() {
+                let (expected, value) = ("a number within the range of the type asked for", from.as_f64());
+                return Err(Error::Setting { name: "parameter", expected, value });
+            }
+        }
+        Ok(Classifier {
             architecture: self.architecture.clone(),
             network,
             class_names: self.class_names.clone(),
             scaling: self.scaling.clone(),
             metadata: self.metadata.clone(),
             epochs: self.epochs,
-        }
+        })
     }
 
     /// Probabilities of the classes for each row, (rows, classes).
@@ -133,5 +142,19 @@ impl<F: Real> Classifier<F> {
             classes.extend(outputs.outer_iter().map(argmax));
         })?;
         Ok(classes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_beyond_f32_is_refused() {
+        let mut classifier = Classifier::<f64>::builder(2, 2).build().expect("a classifier");
+        classifier.network.parameters_mut()[3] = -1e300;
+        let result = classifier.to_precision::<f32>().map(drop);
+        assert!(matches!(result, Err(Error::Setting { name: "parameter", value: -1e300, .. })), "{result:?}");
+        assert_eq!(classifier.to_precision::<f64>().expect("as it was").network().parameters()[3], -1e300);
     }
 }

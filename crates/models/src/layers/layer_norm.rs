@@ -1,4 +1,4 @@
-use crate::settings::positive;
+use crate::settings::positive_in;
 use chainrule_core::{Block, Error, Kept, Layer, ParameterSpec, Random, Real, Role};
 use chainrule_kernels::{column_sums, layer_norm, layer_norm_backward, layer_norm_backward_gain};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -48,8 +48,7 @@ impl<F: Real> Layer<F> for LayerNorm {
     }
 
     fn check(&self) -> Result<(), Error> {
-        // In F, too, where a smaller one would be 0.
-        positive("layer norm epsilon", F::of(self.epsilon).as_f64())
+        positive_in::<F>("layer norm epsilon", self.epsilon)
     }
 
     fn initialize(&self, parameters: &mut [F], _random: Random) {

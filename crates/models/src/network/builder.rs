@@ -1,8 +1,8 @@
 use super::{Network, blocks};
 use crate::layers::ResidualSum;
+use crate::memory::fits;
 use crate::{ActivationLayer, Dense, Dropout, GradientPath, Initializer, LayerNorm, Relu, Softmax};
 use chainrule_core::{Activation, AlignedBuffer, Error, Layer, Penalty, Purpose, Random, Real};
-use std::hint::black_box;
 use std::sync::Arc;
 
 /// Layers in the making; [`NetworkBuilder::build`] checks them all at once. Made by [`Network::builder`].
@@ -211,11 +211,4 @@ impl<F: Real> NetworkBuilder<F> {
         let skips = self.skips;
         Ok(Network { layers: self.layers, skips, parameters, ranges, blocks: all_blocks, widths })
     }
-}
-
-/// Whether so many numbers can lie in one buffer, with room to align it, as far as the system says.
-fn fits<F: Real>(numbers: usize) -> bool {
-    let mut buffer = Vec::<F>::new();
-    // Seen from outside, as an allocation that nobody uses may be left out.
-    numbers < isize::MAX as usize / F::BYTES / 2 && black_box(&mut buffer).try_reserve_exact(numbers).is_ok()
 }

@@ -1,4 +1,4 @@
-use crate::settings::{fraction, not_negative, positive};
+use crate::settings::{fraction, not_negative, positive, positive_in};
 use chainrule_core::{Error, Moments, Optimizer, Real, Step};
 use chainrule_kernels::vectorize;
 
@@ -58,7 +58,7 @@ impl<F: Real> Optimizer<F> for Adam {
         positive("learning_rate", self.learning_rate)?;
         fraction("beta1", self.beta1)?;
         fraction("beta2", self.beta2)?;
-        positive("epsilon", self.epsilon)?;
+        positive_in::<F>("epsilon", self.epsilon)?;
         not_negative("weight_decay", self.weight_decay)
     }
 

@@ -1,4 +1,4 @@
-use crate::settings::{fraction, positive};
+use crate::settings::{fraction, positive, positive_in};
 use chainrule_core::{Error, Moments, Optimizer, Real, Step};
 use chainrule_kernels::vectorize;
 
@@ -39,7 +39,7 @@ impl<F: Real> Optimizer<F> for RmsProp {
     fn check(&self) -> Result<(), Error> {
         positive("learning_rate", self.learning_rate)?;
         fraction("rho", self.rho)?;
-        positive("epsilon", self.epsilon)
+        positive_in::<F>("epsilon", self.epsilon)
     }
 
     fn update(&self, step: Step, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {

@@ -64,21 +64,21 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Factor of the learning rate at step t, from 0.
+    /// Factor of the learning rate at step t, from 0; of settings that [`Schedule::check`] refuses it may be any number.
     pub fn factor(&self, t: u64) -> f64 {
         let half_cosine =
             |from: f64, to: f64, share: f64| to + (from - to) * (1.0 + (PI * share).cos()) / 2.0;
         match *self {
             Schedule::Constant => 1.0,
             Schedule::InverseTime { decay } => 1.0 / (1.0 + decay * t as f64),
-            Schedule::Step { every, factor } => factor.powf((t / every) as f64),
+            Schedule::Step { every, factor } => factor.powf((t / every.max(1)) as f64),
             Schedule::Exponential { factor } => factor.powf(t as f64),
             Schedule::Cosine { steps, end } if t < steps => half_cosine(1.0, end, t as f64 / steps as f64),
             Schedule::Cosine { end, .. } => end,
             Schedule::Warmup { steps, .. } if t < steps => (t + 1) as f64 / steps as f64,
             Schedule::Warmup { steps, ref then } => then.factor(t - steps),
             Schedule::OneCycle { steps, rise, start, end } => {
-                let last = (steps - 1) as f64;
+                let last = steps.saturating_sub(1) as f64;
                 // The peak's position need not be a whole step.
                 let (t, peak) = ((t as f64).min(last), rise * steps as f64 - 1.0);
                 if t <= peak && peak > 0.0 {

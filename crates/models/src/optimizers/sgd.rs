@@ -9,6 +9,9 @@ use chainrule_kernels::vectorize;
 /// - v ← μ v - ηₜ g, then θ ← θ + v with momentum μ;
 /// - v as before, then θ ← θ + μ v - ηₜ g with Nesterov's.
 ///
+/// So v keeps each gradient at the rate of its own step. PyTorch's, v ← μ v + g and θ ← θ - ηₜ v, is the same at a constant rate, and where
+/// the rate changes moves all of v by the present one.
+///
 /// Source: *Neural Networks from Scratch*, chapter 10 (there `Optimizer_SGD`); I. Sutskever et al., "On the importance of initialization and
 /// momentum in deep learning", ICML 2013.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +20,7 @@ pub struct Sgd {
     pub learning_rate: f64,
     /// μ, at least 0 and below 1.
     pub momentum: f64,
-    /// Whether the gradient counts as if taken after the momentum's move.
+    /// Whether the gradient counts as if taken after the momentum's move; only with a momentum above 0.
     pub nesterov: bool,
 }
 
@@ -43,7 +46,12 @@ impl<F: Real> Optimizer<F> for Sgd {
 
     fn check(&self) -> Result<(), Error> {
         positive("learning_rate", self.learning_rate)?;
-        fraction("momentum", self.momentum)
+        fraction("momentum", self.momentum)?;
+        if self.nesterov && self.momentum == 0.0 {
+            let expected = "above 0 for Nesterov's";
+            return Err(Error::Setting { name: "momentum", expected, value: self.momentum });
+        }
+        Ok(())
     }
 
     fn update(&self, step: Step, parameters: &mut [F], gradient: &[F], moments: Moments<F>) {

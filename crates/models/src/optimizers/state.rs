@@ -2,6 +2,7 @@ use super::{Clipping, Schedule};
 use crate::{Gradient, Network};
 use chainrule_core::{AlignedBuffer, Error, MAX_MOMENTS, Moments, Optimizer, Real, Step};
 use std::array;
+use std::sync::Arc;
 
 /// An optimiser at work on one network: the rule, how many steps it took, and its moments, laid out like the parameters.
 ///
@@ -35,9 +36,9 @@ use std::array;
 /// optimizer.step(network.parameters_mut(), gradient)?;
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct OptimizerState<F> {
-    rule: Box<dyn Optimizer<F>>,
+#[derive(Clone, Debug)]
+pub struct OptimizerState<F: Real> {
+    rule: Arc<dyn Optimizer<F>>,
     schedule: Schedule,
     clipping: Option<Clipping>,
     step: u64,
@@ -54,7 +55,7 @@ impl<F: Real> OptimizerState<F> {
         let len = |moment| if moment < rule.moments() { network.parameters().len() } else { 0 };
         let moments = array::from_fn(|moment| AlignedBuffer::zeros(len(moment)));
         let schedule = Schedule::Constant;
-        Ok(OptimizerState { rule: Box::new(rule), schedule, clipping: None, step: 0, moments })
+        Ok(OptimizerState { rule: Arc::new(rule), schedule, clipping: None, step: 0, moments })
     }
 
     /// The same, with a learning rate that changes over the steps.

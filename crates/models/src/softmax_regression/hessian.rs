@@ -1,5 +1,6 @@
 use super::objective::{Objective, view_mut};
 use super::tiles::Tile;
+use crate::memory::fits;
 use chainrule_core::{Error, Real};
 use chainrule_kernels::{Cholesky, add_gram, matmul};
 use ndarray::{Array2, Axis, Slice};
@@ -65,6 +66,24 @@ impl<F: Real> Objective<'_, F> {
         let mut hessian = self.sum_of_matrices(own, order)?;
         self.penalise_diagonal(&mut hessian);
         Ok(hessian)
+    }
+
+    /// Makes sure, on all ranks, that the matrices fit in memory.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub(super) fn check_memory(&self) -> Result<(), Error> {
+        /// The pieces, their sum, the matrix and its factor.
+        const MATRICES: usize = PIECES + 3;
+        let order = self.len();
+        let numbers = order.saturating_mul(order).saturating_mul(MATRICES);
+        self.team.agree(if fits::<f64>(numbers) {
+            Ok(())
+        } else {
+            let (name, expected) =
+                ("the size of newton-cholesky's matrices", "what fits in memory; newton-cg has none");
+            Err(Error::Setting { name, expected, value: numbers as f64 })
+        })
     }
 
     /// Of Böhning's bound, the same for each class: ½ Σᵢ wᵢ xᵢ² and λ; 1 where there is nothing.

@@ -26,7 +26,10 @@ pub(super) fn minimize<F: Real>(
         solver => solver,
     };
     let mut directions: Box<dyn Direction<F>> = match solver {
-        Solver::NewtonCholesky => Box::new(NewtonCholesky),
+        Solver::NewtonCholesky => {
+            objective.check_memory()?;
+            Box::new(NewtonCholesky)
+        }
         Solver::Lbfgs => Box::new(Lbfgs::default()),
         Solver::NewtonCg | Solver::Auto => Box::new(NewtonCg::default()),
     };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// f(W) = Σᵢ wᵢ ℓᵢ(W) + ½ λ ‖W‖², with ℓ the cross-entropy of softmax(W x), without the intercepts in the norm.
 ///
 /// W is (classes, width): a row for each class, its last number the intercept where there is one. Rows of inputs and probabilities are
-/// F; W, and whatever is summed over rows, is f64.
+/// F, and so are sums within a chunk of rows, but those of losses; W and all other sums are f64.
 pub(super) struct Objective<'a, F: Real> {
     pub(super) tiles: Tiles<'a, F>,
     targets: WeightedTargets<'a, F>,

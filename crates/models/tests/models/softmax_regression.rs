@@ -311,3 +311,14 @@ fn what_is_wrong_is_named_and_changes_nothing() {
     let hidden = Classifier::<f64>::builder(2, 2).hidden(&[3]).build().unwrap();
     assert!(matches!(SoftmaxRegression::try_from(hidden), Err(Error::LastLayers { .. })));
 }
+
+#[test]
+fn a_hessian_beyond_all_memory_is_refused() {
+    // Two million numbers to find, and their matrix.
+    let x = Array2::<f64>::zeros((2, 20_000));
+    let mut regression = SoftmaxRegression::new(20_000, 100).unwrap();
+    let training = SoftmaxTraining { solver: Solver::NewtonCholesky, ..SoftmaxTraining::default() };
+    let error = regression.fit(Samples::new(&x, Targets::Classes(&[0, 1])), &training).unwrap_err();
+    let name = "the size of newton-cholesky's matrices";
+    assert!(matches!(error, Error::Setting { name: found, .. } if found == name), "{error}");
+}

@@ -13,7 +13,7 @@ use crate::output_directory::OutputDirectory;
 use crate::ranks::Ranks;
 use crate::stdout::{print_json, unless_closed};
 use crate::{charts, interrupt};
-use anyhow::{Error, Result, ensure};
+use anyhow::{Context, Error, Result};
 use chainrule_models::{
     Classifier, Iteration, SoftmaxRegression, SoftmaxTraining, Solver, SolverEnding, SolverHistory,
 };
@@ -94,13 +94,10 @@ fn fit(
     let shown = iterations.finish(fitted.as_ref().map_or(&[], |history| &history.iterations));
     let history = fitted?;
     ranks.agree(shown)?;
-    let classifier: Classifier<f32> = regression.into_classifier().to_precision();
-    ensure!(
-        classifier.network().parameters().iter().all(|parameter| parameter.is_finite()),
-        "after iteration {} there are parameters beyond single precision, in which models are kept; scale the inputs by \
-         --preprocess standard",
-        history.last().iteration
-    );
+    let classifier: Classifier<f32> = regression.into_classifier().to_precision().with_context(|| {
+        let iteration = history.last().iteration;
+        format!("after iteration {iteration}, in single precision, in which models are kept (--preprocess standard scales the inputs)")
+    })?;
     Ok((classifier, history))
 }
 
