@@ -107,6 +107,12 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         };
         self.forward_backward(y, targets.targets, F::one(), losses.view_mut(), dy.view_mut());
         for ((loss, mut dy), &weight) in losses.iter_mut().zip(dy.outer_iter_mut()).zip(weights) {
+            if weight == F::zero() {
+                // Times 0 a loss beyond all numbers would be NaN.
+                *loss = F::zero();
+                dy.fill(F::zero());
+                continue;
+            }
             *loss *= weight;
             let factor = F::of(weight.as_f64() * scale);
             dy.mapv_inplace(|dy| dy * factor);
@@ -148,8 +154,7 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
     fn weighted_mean(&self, y: ArrayView2<F>, targets: WeightedTargets<F>) -> Result<F, Error> {
         targets.check_weights()?;
         let losses = self.losses(y, targets.targets)?;
-        let weighted = losses.iter().enumerate().map(|(row, l)| l.as_f64() * targets.weight(row).as_f64());
-        Ok(F::of(mean_of(weighted.sum(), self.divisor(targets))))
+        Ok(F::of(mean_of(targets.sum_of(losses.view()), self.divisor(targets))))
     }
 
     /// The gradient of [`Loss::weighted_mean`] in y, (rows, width), in a new array.
@@ -163,6 +168,67 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         let (mut losses, mut dy) = (Array1::zeros(y.nrows()), Array2::zeros(y.raw_dim()));
         self.forward_backward_weighted(y, targets, self.divisor(targets), losses.view_mut(), dy.view_mut());
         Ok(dy)
+    }
+}
+
+/// A shared loss is a loss, also one chosen at run time (`Arc<dyn Loss<F>>`).
+impl<F: Real, L: Loss<F> + ?Sized> Loss<F> for Arc<L> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn check(&self, width: usize, targets: Targets<F>) -> Result<(), Error> {
+        (**self).check(width, targets)
+    }
+
+    fn forward(&self, y: ArrayView2<F>, targets: Targets<F>, losses: ArrayViewMut1<F>) {
+        (**self).forward(y, targets, losses);
+    }
+
+    fn backward(&self, y: ArrayView2<F>, targets: Targets<F>, scale: F, dy: ArrayViewMut2<F>) {
+        (**self).backward(y, targets, scale, dy);
+    }
+
+    fn forward_backward(
+        &self,
+        y: ArrayView2<F>,
+        targets: Targets<F>,
+        scale: F,
+        losses: ArrayViewMut1<F>,
+        dy: ArrayViewMut2<F>,
+    ) {
+        (**self).forward_backward(y, targets, scale, losses, dy);
+    }
+
+    fn fused_with(&self, head: Head) -> Option<&dyn Loss<F>> {
+        (**self).fused_with(head)
+    }
+
+    fn expected_outputs(&self) -> Option<OutputKind> {
+        (**self).expected_outputs()
+    }
+
+    fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
+        (**self).row_weight(targets, row)
+    }
+
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        (**self).with_class_weights(weights)
+    }
+
+    fn divisor(&self, targets: WeightedTargets<F>) -> f64 {
+        (**self).divisor(targets)
+    }
+
+    fn forward_backward_weighted(
+        &self,
+        y: ArrayView2<F>,
+        targets: WeightedTargets<F>,
+        divisor: f64,
+        losses: ArrayViewMut1<F>,
+        dy: ArrayViewMut2<F>,
+    ) {
+        (**self).forward_backward_weighted(y, targets, divisor, losses, dy);
     }
 }
 

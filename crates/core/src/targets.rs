@@ -1,5 +1,5 @@
 use crate::{Error, Real};
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
 use std::ops::Range;
 
 /// The answers that a loss compares outputs with, one for each row.
@@ -221,6 +221,16 @@ impl<'a, F: Real> WeightedTargets<'a, F> {
     #[track_caller]
     pub fn weight(&self, row: usize) -> F {
         self.weights.map_or(F::one(), |weights| weights[row])
+    }
+
+    /// Σᵢ wᵢ lossᵢ. A row of weight 0 adds nothing, even where its loss is beyond all numbers.
+    ///
+    /// # Panics
+    /// If there are weights, but fewer than losses.
+    #[track_caller]
+    pub fn sum_of(&self, losses: ArrayView1<F>) -> f64 {
+        let losses = losses.iter().enumerate().map(|(row, loss)| (loss.as_f64(), self.weight(row).as_f64()));
+        losses.filter(|&(_, weight)| weight > 0.0).map(|(loss, weight)| loss * weight).sum()
     }
 
     /// The targets of a range of rows, with their weights.

@@ -18,6 +18,9 @@ pub struct Evaluation {
 impl<F: Real> Classifier<F> {
     /// Loss, accuracy and confusion on `samples`; the true class of a soft target is its most probable one.
     ///
+    /// Takes classes² numbers for the confusion; [`Network::evaluate`](crate::Network::evaluate) of [`Classifier::network`] takes none, and any loss:
+    /// also one that ignores a label, which this does not know of.
+    ///
     /// Parallel over tiles of rows, in the current rayon pool.
     ///
     /// # Errors

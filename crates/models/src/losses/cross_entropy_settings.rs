@@ -69,6 +69,8 @@ macro_rules! cross_entropy_settings {
 
             /// A label that is no class: a row that has it counts for nothing. If all rows of a batch have it, loss and
             /// gradient are 0.
+            ///
+            /// `Network::evaluate` takes this loss as well; a `Classifier`'s own scores know of no such label, and want the rows without.
             pub fn ignored_label(mut self, label: usize) -> Self {
                 self.$($settings).+.ignored_label = Some(label);
                 self

@@ -1,5 +1,6 @@
 use chainrule_core::{Error, Head, Loss, OutputKind, Real, Targets, WeightedTargets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use std::sync::Arc;
 
 /// A loss as the sum over the rows in place of their mean (reduction "sum"): the same losses, divided by nothing.
 ///
@@ -53,6 +54,21 @@ impl<F: Real, L: Loss<F>> Loss<F> for Summed<L> {
 
     fn row_weight(&self, targets: Targets<F>, row: usize) -> f64 {
         self.0.row_weight(targets, row)
+    }
+
+    fn with_class_weights(&self, weights: &[f64]) -> Option<Arc<dyn Loss<F>>> {
+        Some(Arc::new(Summed(self.0.with_class_weights(weights)?)))
+    }
+
+    fn forward_backward_weighted(
+        &self,
+        y: ArrayView2<F>,
+        targets: WeightedTargets<F>,
+        divisor: f64,
+        losses: ArrayViewMut1<F>,
+        dy: ArrayViewMut2<F>,
+    ) {
+        self.0.forward_backward_weighted(y, targets, divisor, losses, dy);
     }
 
     fn divisor(&self, _targets: WeightedTargets<F>) -> f64 {

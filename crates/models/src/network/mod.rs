@@ -77,6 +77,11 @@ impl<F: Real> Network<F> {
         self.layers.iter().map(|layer| &**layer)
     }
 
+    /// Of each residual block, after how many layers it starts, and the layer at whose output its inputs are added.
+    pub(crate) fn skips(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.skips.iter().enumerate().filter_map(|(end, start)| start.map(|start| (start, end)))
+    }
+
     /// All parameters: layer after layer, parameter after parameter, row-major.
     pub fn parameters(&self) -> &[F] {
         &self.parameters

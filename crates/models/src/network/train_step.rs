@@ -13,8 +13,8 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use std::ops::Range;
 
 /// The rows of one training step, and their answers.
-#[derive(Clone, Copy)]
-pub struct Batch<'a, F> {
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, F: Real> {
     /// Where the inputs come from.
     pub rows: &'a dyn Rows<F>,
     /// Which of the rows, in the order of the batch.

@@ -1,8 +1,8 @@
 use crate::Network;
 use crate::settings::positive;
 use chainrule_core::{Error, Head, Loss, Real, Targets, WeightedTargets};
-use chainrule_kernels::argmax;
-use ndarray::{ArrayView1, ArrayView2};
+use chainrule_kernels::{argmax, log_softmax, sigmoid, softmax};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// Which outputs count as right.
@@ -67,6 +67,23 @@ impl Accuracy {
         }
     }
 
+    /// Makes sure that it can tell right from wrong among so many outputs.
+    pub(super) fn check_fits<F: Real>(&self, outputs: usize, targets: Targets<F>) -> Result<(), Error> {
+        let (accuracy, found, expected) = match (*self, targets) {
+            (Accuracy::Categorical, _) if outputs == 1 && !is_of_one_class(targets) => {
+                ("categorical", "a single output, which is always the largest", "binary or regression")
+            }
+            (Accuracy::Binary { .. }, Targets::Classes(_)) if outputs > 1 => {
+                ("binary", "one label for several outputs", "categorical, or a target for each output")
+            }
+            (Accuracy::Regression { .. }, Targets::Classes(_)) if outputs > 1 => {
+                ("regression", "one label for several outputs", "categorical, or a target for each output")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::AccuracyOfOthers { accuracy, found, expected })
+    }
+
     /// Share of the answers of a row that are right, 0 to 1.
     fn of_row<F: Real>(&self, output: ArrayView1<F>, targets: Targets<F>, row: usize) -> f64 {
         let right = match (*self, targets) {
@@ -89,9 +106,12 @@ impl Accuracy {
         right as f64 / output.len() as f64
     }
 
-    /// The same accuracy for what goes into `head` (the logits) in place of what comes out.
-    fn before(self, head: Option<Head>) -> Self {
+    /// The same accuracy for what goes into `head` (the logits) in place of what comes out, and `head` again where it can only tell from
+    /// that.
+    fn before(self, head: Option<Head>) -> (Self, Option<Head>) {
         match (self, head) {
+            // Where no output comes before a larger one.
+            (Accuracy::Categorical, _) => (self, None),
             (Accuracy::Binary { threshold }, Some(Head::Sigmoid)) => {
                 // Where no probability lies on one side, no logit does.
                 let threshold = match threshold {
@@ -99,10 +119,19 @@ impl Accuracy {
                     t if t >= 1.0 => f64::INFINITY,
                     t => (t / (1.0 - t)).ln(),
                 };
-                Accuracy::Binary { threshold }
+                (Accuracy::Binary { threshold }, None)
             }
-            _ => self,
+            _ => (self, head),
         }
+    }
+}
+
+/// Whether all targets are of a classifier's only class.
+fn is_of_one_class<F: Real>(targets: Targets<F>) -> bool {
+    match targets {
+        Targets::Classes(labels) => labels.iter().all(|&label| label == 0),
+        Targets::Probabilities(rows) => rows.iter().all(|&probability| probability == F::one()),
+        Targets::Values(_) => false,
     }
 }
 
@@ -128,7 +157,7 @@ impl Sums {
         Sums { loss, divisor, right, weight }
     }
 
-    /// By another divisor: not of every loss is that of all rows the sum of those of their parts.
+    /// With what the losses of all these rows together are divided by, which need not be the sum of their parts' divisors.
     pub(crate) fn with_divisor(self, divisor: f64) -> Self {
         Sums { divisor, ..self }
     }
@@ -154,13 +183,28 @@ impl Sums {
 pub(crate) struct Tally<'l, F> {
     loss: &'l dyn Loss<F>,
     accuracy: Accuracy,
+    /// What outputs still have to go through before the accuracy can tell.
+    head: Option<Head>,
     pub(crate) sums: Sums,
+}
+
+/// What comes out of `head`.
+fn through<F: Real>(head: Head, logits: ArrayView2<F>) -> Array2<F> {
+    let mut outputs = Array2::zeros(logits.raw_dim());
+    match head {
+        Head::Softmax => softmax(logits, outputs.view_mut()),
+        Head::LogSoftmax => log_softmax(logits, outputs.view_mut()),
+        Head::Sigmoid => sigmoid(logits, outputs.view_mut()),
+        _ => outputs.assign(&logits),
+    }
+    outputs
 }
 
 impl<'l, F: Real> Tally<'l, F> {
     /// `before` is the head that the outputs to come are the inputs of, if the loss took one over.
     fn new(loss: &'l dyn Loss<F>, accuracy: Accuracy, before: Option<Head>) -> Self {
-        Tally { loss, accuracy: accuracy.before(before), sums: Sums::default() }
+        let (accuracy, head) = accuracy.before(before);
+        Tally { loss, accuracy, head, sums: Sums::default() }
     }
 
     /// Of what the loss sees of a network's outputs.
@@ -172,7 +216,8 @@ impl<'l, F: Real> Tally<'l, F> {
     /// Rows whose losses, by their weights, sum to `loss_sum`.
     pub(crate) fn add(&mut self, loss_sum: f64, outputs: ArrayView2<F>, targets: WeightedTargets<F>) {
         self.sums.loss += loss_sum;
-        self.sums.divisor += self.loss.divisor(targets);
+        let through_head = self.head.map(|head| through(head, outputs));
+        let outputs = through_head.as_ref().map_or(outputs, |outputs| outputs.view());
         for (row, output) in outputs.outer_iter().enumerate() {
             // A row that the loss ignores is neither right nor wrong.
             if self.loss.row_weight(targets.targets, row) > 0.0 {

@@ -94,12 +94,11 @@ impl<F: Real> Watch<F> {
         Watch { settings, best: None, parameters: Vec::new() }
     }
 
-    /// Takes note of an epoch. What is not finite is no improvement.
+    /// Takes note of an epoch.
     pub(super) fn see(&mut self, record: &EpochRecord, network: &Network<F>) {
         let value = self.settings.value(record);
         match &mut self.best {
             Some(best) if !self.settings.improves(record, best.value) => best.waited += 1,
-            None if !value.is_finite() => {}
             best => {
                 *best = Some(Best { epoch: record.epoch, value, waited: 0 });
                 if self.settings.restore_best {
@@ -164,11 +163,5 @@ mod tests {
             // 0.39 and 0.385 are not by more than 0.02 below 0.4.
             assert_eq!(watched(stopping(4, 0.02), &losses), (vec![1, 2], Some(6)));
         }
-    }
-
-    #[test]
-    fn what_is_not_a_number_is_no_improvement() {
-        let stopping = EarlyStopping { patience: 2, ..EarlyStopping::default() };
-        assert_eq!(watched(stopping, &[f64::NAN, 0.5, f64::NAN, f64::NAN]), (vec![2], Some(4)));
     }
 }

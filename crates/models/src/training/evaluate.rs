@@ -44,8 +44,8 @@ impl<F: Real> Network<F> {
     /// Parallel over tiles of rows, in the current rayon pool.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs that overflow;
-    /// [`Error::RowCount`], [`Error::Weight`], [`Error::LossOfOthers`], [`Error::NothingCounts`] and what [`Loss::check`] says for the targets; and what [`Rows::gather`] says.
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs or losses that overflow;
+    /// [`Error::AccuracyOfOthers`]; [`Error::RowCount`], [`Error::Weight`], [`Error::LossOfOthers`], [`Error::NothingCounts`] and what [`Loss::check`] says for the targets; and what [`Rows::gather`] says.
     pub fn evaluate(
         &self,
         samples: Samples<F>,
@@ -61,44 +61,51 @@ impl<F: Real> Network<F> {
         samples: Samples<F>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
-        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
+        look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
     ) -> Result<Score, Error> {
         let Samples { rows, targets } = samples;
         accuracy.check()?;
         self.check_inputs(rows)?;
         self.check_targets(rows.len(), loss, targets)?;
         check_counts("evaluated rows", loss, targets)?;
+        accuracy.check_fits(self.outputs(), targets.targets)?;
         rows.check_finite()?;
-        let mut first = 0;
-        let sums = self.sums_of_rows(samples, 0..rows.len(), loss, accuracy, |targets, outputs| {
-            check_finite("outputs", first, outputs)?;
-            first += outputs.nrows();
-            look(targets, outputs);
-            Ok(())
-        })?;
-        Ok(Score::of(sums))
+        let places = ["outputs", "losses"];
+        Ok(Score::of(self.sums_of_rows(samples, 0..rows.len(), loss, accuracy, places, look)?))
     }
 
-    /// What a range of rows sums up to, of samples that were checked before.
+    /// What a range of rows sums up to, of samples that were checked before; `places` are the names of outputs and losses that are not finite.
     pub(super) fn sums_of_rows(
         &self,
         Samples { rows, targets }: Samples<F>,
         range: Range<usize>,
         loss: &dyn Loss<F>,
         accuracy: Accuracy,
-        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>) -> Result<(), Error>,
+        [of_outputs, of_losses]: [&'static str; 2],
+        mut look: impl FnMut(WeightedTargets<F>, ArrayView2<F>),
     ) -> Result<Sums, Error> {
         let (layers, on_outputs) = self.split_head(loss);
         let mut tally = Tally::of_network(self, loss, accuracy);
+        let divisor = loss.divisor(targets.rows(range.clone()));
         self.for_each_checked_chunk(layers, rows, range, |first, outputs| {
+            check_finite(of_outputs, first, outputs)?;
             let targets = targets.rows(first..first + outputs.nrows());
             let mut losses = Array1::zeros(outputs.nrows());
             on_outputs.forward(outputs, targets.targets, losses.view_mut());
-            let weighted = losses.iter().enumerate().map(|(i, l)| l.as_f64() * targets.weight(i).as_f64());
-            tally.add(weighted.sum(), outputs, targets);
-            look(targets, outputs)
+            let loss_sum = targets.sum_of(losses.view());
+            if !loss_sum.is_finite() {
+                let counted =
+                    losses.iter().enumerate().map(|(i, &loss)| match targets.weight(i) > F::zero() {
+                        true => loss,
+                        false => F::zero(),
+                    });
+                check_finite(of_losses, first, Array1::from_iter(counted).view().insert_axis(Axis(1)))?;
+            }
+            tally.add(loss_sum, outputs, targets);
+            look(targets, outputs);
+            Ok(())
         })?;
-        Ok(tally.sums)
+        Ok(tally.sums.with_divisor(divisor))
     }
 
     /// Calls `f` with the first row of each chunk and the outputs of the first `layers` layers for it.
@@ -132,12 +139,6 @@ impl<F: Real> Network<F> {
         }
         Ok(())
     }
-}
-
-/// What the losses of all rows are divided by, as a network that takes all of them sums it up.
-pub(super) fn divisor_of_chunks<F: Real>(loss: &dyn Loss<F>, targets: WeightedTargets<F>) -> f64 {
-    let firsts = (0..targets.len()).step_by(CHUNK_ROWS);
-    firsts.map(|first| loss.divisor(targets.rows(first..targets.len().min(first + CHUNK_ROWS)))).sum()
 }
 
 /// Makes sure that some row of a whole set counts.

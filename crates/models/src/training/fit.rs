@@ -39,7 +39,7 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// [`Error::Setting`], [`Error::NoValidation`] and [`Error::ClassWeightsUnsupported`] for the training; [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs;
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
-    /// says for the targets; [`Error::LossOfOthers`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
+    /// says for the targets; [`Error::LossOfOthers`]; [`Error::AccuracyOfOthers`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
     /// [`Error::Communication`] where several processes train together; [`Error::Diverged`]; [`Error::Threads`]; and what
     /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
@@ -50,7 +50,7 @@ impl<F: Real> Network<F> {
     /// breaks, training ends there, without an error.
     ///
     /// # Errors
-    /// As [`Network::fit`], for both sets of samples.
+    /// As [`Network::fit`], for both sets of samples, and [`Error::NotFinite`] for validation rows whose outputs or losses overflow.
     pub fn fit_with(
         &mut self,
         train: Samples<F>,
@@ -156,6 +156,7 @@ impl<F: Real> Network<F> {
         self.check_inputs(samples.rows)?;
         self.check_targets(samples.rows.len(), &*training.loss, samples.targets)?;
         check_counts(place, &*training.loss, samples.targets)?;
+        training.accuracy.check_fits(self.outputs(), samples.targets.targets)?;
         samples.rows.check_finite()
     }
 }

@@ -8,7 +8,7 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Mean loss of the training rows, each as its batch saw it.
     pub loss: f64,
-    /// Share of the training rows whose class was the most probable one, each as its batch saw it.
+    /// Share of the training rows' answers that were right by [`Training::accuracy`](crate::Training::accuracy), each as its batch saw it.
     pub accuracy: f64,
     /// Mean loss of the validation rows after the epoch, if there are any.
     pub validation_loss: Option<f64>,

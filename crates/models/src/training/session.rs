@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// What is trained on, and how.
 #[derive(Clone, Copy)]
-pub(crate) struct Job<'a, F> {
+pub(crate) struct Job<'a, F: Real> {
     pub(crate) train: Samples<'a, F>,
     pub(crate) validation: Option<Samples<'a, F>>,
     pub(crate) training: &'a Training<F>,
@@ -34,7 +34,7 @@ impl<'a, F: Real> Job<'a, F> {
 }
 
 /// A training under way.
-pub(super) struct Session<'a, F> {
+pub(super) struct Session<'a, F: Real> {
     job: Job<'a, F>,
     work: Work<F>,
     watch: Option<Watch<F>>,
@@ -122,8 +122,8 @@ impl<'a, F: Real> Session<'a, F> {
             let flow = trained.inspect_err(|_| network.parameters_mut().copy_from_slice(&before))?;
             before.copy_from_slice(network.parameters());
             let evaluate = |samples| self.work.team.evaluate(network, samples, training);
-            let score = validation.map(evaluate).transpose()?;
             *epochs = epochs.saturating_add(1);
+            let score = validation.map(evaluate).transpose()?;
             let record = EpochRecord {
                 epoch: *epochs,
                 loss: self.position.sums.mean_loss(),

@@ -6,8 +6,8 @@ use chainrule_kernels::pool;
 use std::sync::Arc;
 
 /// Rows and their answers.
-#[derive(Clone, Copy)]
-pub struct Samples<'a, F> {
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a, F: Real> {
     /// The inputs, raw.
     pub rows: &'a dyn Rows<F>,
     /// One answer for each row, and how much the row counts.

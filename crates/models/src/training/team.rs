@@ -1,6 +1,5 @@
 use super::accuracy::Sums;
 use super::checkpoint::Identity;
-use super::evaluate::divisor_of_chunks;
 use super::{Samples, Score, Tally, Training};
 use crate::network::BESIDE;
 use crate::{Batch, Network, OptimizerState, Tape};
@@ -97,7 +96,7 @@ impl Team {
         Ok(seen.mean_loss())
     }
 
-    /// Mean loss and accuracy on samples that were checked, each rank with its part of the rows.
+    /// Mean loss and accuracy on validation rows that were checked, each rank with its part of the rows.
     pub(super) fn evaluate<F: Real>(
         &self,
         network: &Network<F>,
@@ -105,13 +104,15 @@ impl Team {
         training: &Training<F>,
     ) -> Result<Score, Error> {
         let share = self.share(samples.rows.len());
-        let sums = network.sums_of_rows(samples, share, &*training.loss, training.accuracy, |_, _| Ok(()));
+        let places = ["outputs of validation rows", "losses of validation rows"];
+        let (loss, accuracy) = (&*training.loss, training.accuracy);
+        let sums = network.sums_of_rows(samples, share, loss, accuracy, places, |_, _| {});
         if self.is_alone() {
             return sums.map(Score::of);
         }
         let mut numbers = self.agree(sums)?.to_numbers();
         self.communicator.sum(Numbers::Double(&mut numbers))?;
-        let divisor = divisor_of_chunks(&*training.loss, samples.targets);
+        let divisor = loss.divisor(samples.targets);
         Ok(Score::of(Sums::of_numbers(numbers).with_divisor(divisor)))
     }
 

@@ -29,7 +29,7 @@ use chainrule_core::{Error, Real};
 /// assert_eq!(trainer.steps(), 200);
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
-pub struct Trainer<F> {
+pub struct Trainer<F: Real> {
     training: Training<F>,
     work: Work<F>,
     /// How many portions there were.

@@ -38,7 +38,7 @@ impl ValidationSplit {
 }
 
 /// Some of the samples: the rows where they are, answers and weights copied.
-pub(super) struct Part<'a, F> {
+pub(super) struct Part<'a, F: Real> {
     rows: Subset<'a, F>,
     targets: OwnedTargets<F>,
     weights: Option<Vec<F>>,

@@ -7,7 +7,7 @@ use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, Targets, Weight
 use ndarray::ArrayView2;
 
 /// All that training allocates.
-pub(super) struct Work<F> {
+pub(super) struct Work<F: Real> {
     pub(super) optimizer: OptimizerState<F>,
     tape: Tape<F>,
     /// Who trains together.
@@ -88,7 +88,6 @@ impl<F: Real> Work<F> {
         if !mean.is_finite() {
             return Err(self.diverged(network, training, (epoch, batch), mean.as_f64()));
         }
-        // Chunks' divisors need not add up to the batch's.
         *sums = sums.plus(tally.sums.with_divisor(loss.divisor(targets)));
         Ok(())
     }

@@ -6,7 +6,7 @@ use chainrule_models::{
     Accuracy, AdaGrad, Adam, BinaryCrossEntropy, CategoricalCrossEntropy, Clipping, Dense, Dropout, Elu,
     Focal, Huber, Initializer, LayerNorm, LeakyRelu, Lion, MeanAbsoluteError, MeanSquaredError,
     NegativeLogLikelihood, Network, OptimizerState, RmsProp, Samples, Schedule, Sgd, SigmoidCrossEntropy,
-    SigmoidFocal, SoftmaxCrossEntropy, SoftmaxFocal, Training,
+    SigmoidFocal, SoftmaxCrossEntropy, SoftmaxFocal, Trainer, Training,
 };
 use ndarray::{Array2, array};
 use std::sync::Arc;
@@ -243,6 +243,17 @@ fn optimizers() {
         check(Arc::new(RmsProp { epsilon, ..RmsProp::default() }), message());
         check(Arc::new(Adam { epsilon, ..Adam::default() }), message());
     }
+    // Above 0, but not in f32, where an input that is always 0 would divide 0 by 0.
+    let epsilon = 1e-50;
+    let message = || {
+        "epsilon is 1e-50, expected a number that is above 0 in the precision of the parameters".to_owned()
+    };
+    check(Arc::new(AdaGrad { epsilon, ..AdaGrad::default() }), message());
+    check(Arc::new(RmsProp { epsilon, ..RmsProp::default() }), message());
+    check(Arc::new(Adam { epsilon, ..Adam::default() }), message());
+    assert!(Optimizer::<f64>::check(&Adam { epsilon, ..Adam::default() }).is_ok());
+    let nesterov = Sgd { momentum: 0.0, nesterov: true, ..Sgd::default() };
+    check(Arc::new(nesterov), "momentum is 0, expected above 0 for Nesterov's".to_owned());
     for value in no_fraction() {
         let message = |name| format!("{name} is {value}, {FRACTION}");
         check(Arc::new(Sgd { momentum: value, ..Sgd::default() }), message("momentum"));
@@ -294,6 +305,8 @@ fn schedules_clipping_and_accuracies() {
     }
     for (schedule, message) in cases {
         assert_error(schedule.check(), &message);
+        // Some number, but no panic.
+        schedule.factor(3);
         let state = OptimizerState::new(Sgd::default(), &network).unwrap();
         assert_error(state.with_schedule(schedule.clone()), &message);
         assert_error(fit(Training { schedule, ..Training::default() }), &message);
@@ -315,6 +328,59 @@ fn schedules_clipping_and_accuracies() {
 }
 
 #[test]
+fn accuracies_that_say_nothing() {
+    let x = array![[0.5], [1.0]];
+    let (values, one_class) = (array![[0.0], [1.0]], array![[1.0], [1.0]]);
+    let check = |outputs,
+                 loss: Arc<dyn Loss<f64>>,
+                 accuracy,
+                 targets: Targets<f64>,
+                 message: Option<&str>| {
+        let network = Network::<f64>::builder(1).dense(outputs).build().unwrap();
+        let samples = Samples::new(&x, targets);
+        let training = Training { loss: loss.clone(), accuracy, ..Training::default() };
+        let results = [
+            network.evaluate(samples, &*loss, accuracy).map(drop),
+            network.clone().fit(samples, &training).map(drop),
+            network.clone().partial_fit(samples, &mut Trainer::new(&network, &training).unwrap()).map(drop),
+        ];
+        for result in results {
+            match message {
+                None => assert!(result.is_ok(), "{result:?}"),
+                Some(message) => assert_error(result, &format!("accuracy: {message}")),
+            }
+        }
+    };
+    let squared = || Arc::new(MeanSquaredError);
+    let one = "categorical accuracy says nothing about a single output, which is always the largest, expected binary or regression";
+    check(1, squared(), Accuracy::Categorical, Targets::Values(values.view()), Some(one));
+    check(1, Arc::new(SigmoidCrossEntropy), Accuracy::Categorical, Targets::Classes(&[0, 1]), Some(one));
+    check(1, squared(), Accuracy::Regression { tolerance: 0.1 }, Targets::Values(values.view()), None);
+    check(
+        1,
+        Arc::new(SigmoidCrossEntropy),
+        Accuracy::Binary { threshold: 0.5 },
+        Targets::Classes(&[0, 1]),
+        None,
+    );
+    // A classifier of one class is right.
+    let softmax = || Arc::new(SoftmaxCrossEntropy::new());
+    check(1, softmax(), Accuracy::Categorical, Targets::Classes(&[0, 0]), None);
+    check(1, softmax(), Accuracy::Categorical, Targets::Probabilities(one_class.view()), None);
+    let labels = Targets::Classes(&[0, 1]);
+    for (name, accuracy) in [
+        ("binary", Accuracy::Binary { threshold: 0.5 }),
+        ("regression", Accuracy::Regression { tolerance: 0.1 }),
+    ] {
+        let message = format!(
+            "{name} accuracy says nothing about one label for several outputs, expected categorical, or a target for each output"
+        );
+        check(2, softmax(), accuracy, labels, Some(&message));
+    }
+    check(2, softmax(), Accuracy::Categorical, labels, None);
+}
+
+#[test]
 fn layers() {
     let dense = || Dense::new(2, 2, Initializer::He);
     let mut cases: Vec<(Box<dyn Layer<f32>>, String)> = Vec::new();
@@ -326,7 +392,8 @@ fn layers() {
         cases.push((Box::new(LayerNorm::new(2, epsilon)), message));
         cases.push((Box::new(dense().max_norm(epsilon)), format!("max_norm is {epsilon}, {POSITIVE}")));
     }
-    cases.push((Box::new(LayerNorm::new(2, 1e-60)), format!("layer norm epsilon is 0, {POSITIVE}")));
+    let in_f32 = "expected a number that is above 0 in the precision of the parameters";
+    cases.push((Box::new(LayerNorm::new(2, 1e-60)), format!("layer norm epsilon is 1e-60, {in_f32}")));
     for value in negative() {
         let l1 = Penalty { l1: value, l2: 0.0 };
         let l2 = Penalty { l1: 0.0, l2: value };

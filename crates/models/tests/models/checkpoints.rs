@@ -9,7 +9,7 @@ use chainrule_models::{
     EarlyStopping, Ending, Every, LayerSpec, MeanSquaredError, ModelFileError, Network, Progress, Samples,
     Schedule, Sgd, Training,
 };
-use ndarray::array;
+use ndarray::{Array2, array};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -170,7 +170,7 @@ fn another_training_is_refused_by_name() {
         case
     };
     type Change = fn(&mut Training<f32>);
-    let cases: [(Change, &str, &str, &str); 11] = [
+    let cases: [(Change, &str, &str, &str); 10] = [
         (|t| t.seed = 6, "seed", "5", "6"),
         (|t| t.batch_size = 17, "batch_size", "16", "17"),
         (
@@ -195,12 +195,6 @@ fn another_training_is_refused_by_name() {
             "class_weights: Some",
         ),
         (|t| t.early_stopping = Some(EarlyStopping::default()), "early_stopping", "None", "patience: 5"),
-        (
-            |t| t.accuracy = chainrule_models::Accuracy::Binary { threshold: 0.5 },
-            "accuracy",
-            "Categorical",
-            "threshold: 0.5",
-        ),
         (|t| t.batch_size = 1000, "batch_size", "16", "1000"),
     ];
     for (change, setting, expected, found) in cases {
@@ -249,6 +243,34 @@ fn another_training_is_refused_by_name() {
     let error = Case::<f64>::new(3, 2, &place.file(), Every::Epochs(1)).resume(&place.file(), &mut ());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("number type: expected f32") && error.contains("found f64"), "{error}");
+}
+
+#[test]
+fn another_accuracy_and_another_residual_block_are_refused() {
+    let place = Place::new();
+    let x = Array2::from_shape_fn((20, 4), |(i, j)| (i * 7 + j * 3) as f64 % 5.0);
+    let samples = || Samples::new(&x, Targets::Values(x.view()));
+    let training = |tolerance| Training {
+        epochs: 1,
+        loss: Arc::new(chainrule_models::MeanSquaredError),
+        accuracy: chainrule_models::Accuracy::Regression { tolerance },
+        checkpoints: Some(Checkpoints { path: place.file(), every: Every::Epochs(1) }),
+        ..Training::default()
+    };
+    // The same layers, in blocks that start elsewhere.
+    let whole = || Network::builder(4).residual(|block| block.dense(4).relu().dense(4)).build().unwrap();
+    let rest = || Network::builder(4).dense(4).residual(|block| block.relu().dense(4)).build().unwrap();
+    whole().fit(samples(), &training(0.5)).unwrap();
+    let refused = |mut network: Network<f64>, tolerance, wanted: &str| {
+        let result = network.resume(place.file(), samples(), None, &training(tolerance), &mut ());
+        let error = result.map(drop).unwrap_err();
+        let Error::OtherTraining { setting, expected, found, .. } = &error else { panic!("{error}") };
+        assert_eq!(format!("{setting}: {expected}, {found}"), wanted);
+    };
+    let accuracies = "accuracy: Regression { tolerance: 0.5 }, Regression { tolerance: 0.25 }";
+    refused(whole(), 0.25, accuracies);
+    refused(rest(), 0.5, "residual block that ends at layer 3: starts at layer 0, starts at layer 1");
+    whole().resume(place.file(), samples(), None, &training(0.5), &mut ()).unwrap();
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Numbers that overflow on the way forward are errors where they would be answers.
 
-use chainrule_core::{Error, Real, Targets};
-use chainrule_models::{Classifier, Samples};
-use ndarray::Array2;
+use chainrule_core::{Error, Real, Scaling, Targets};
+use chainrule_models::{Accuracy, Classifier, LayerSpec, MeanSquaredError, Network, Samples, Training};
+use ndarray::{Array2, array};
+use std::sync::Arc;
 
 fn check<F: Real>() {
     let classifier = Classifier::<F>::builder(2, 3).hidden(&[64]).build().unwrap();
@@ -40,4 +41,60 @@ fn outputs_that_overflow_are_no_answers() {
 fn a_network_beyond_all_memory_is_refused() {
     let result = Classifier::<f32>::builder(1 << 24, 1 << 24).build();
     assert!(matches!(result, Err(Error::TooLarge { layer: 0, name: "dense" })), "{:?}", result.err());
+}
+
+#[test]
+fn a_loss_that_overflows_is_named_and_a_row_of_weight_0_has_none() {
+    let x = array![[0.5_f32], [1.0], [0.25]];
+    let targets = array![[0.0], [1e30], [1.0]];
+    let values = Targets::Values(targets.view());
+    let network = Network::<f32>::builder(1).dense(1).build().unwrap();
+    let accuracy = Accuracy::Regression { tolerance: 0.5 };
+    let evaluate = |samples| network.evaluate(samples, &MeanSquaredError, accuracy);
+    let result = evaluate(Samples::new(&x, values));
+    assert!(matches!(result, Err(Error::NotFinite { place: "losses", row: 1, column: 0, .. })), "{result:?}");
+
+    let weights = [1.0, 0.0, 1.0];
+    let (others, of_others) = (array![[0.5], [0.25]], array![[0.0], [1.0]]);
+    let weighted = evaluate(Samples::new(&x, values.weighted(&weights))).unwrap();
+    assert_eq!(weighted, evaluate(Samples::new(&others, Targets::Values(of_others.view()))).unwrap());
+
+    // And in training: the same steps as without that row.
+    let training = Training { epochs: 3, loss: Arc::new(MeanSquaredError), accuracy, ..Training::default() };
+    let fit = |samples| {
+        let mut network = network.clone();
+        let history = network.fit(samples, &training)?;
+        Ok::<_, Error>((network.parameters().to_vec(), history.last().map(|record| record.loss)))
+    };
+    let (with, loss) = fit(Samples::new(&x, values.weighted(&weights))).unwrap();
+    let (without, expected) = fit(Samples::new(&others, Targets::Values(of_others.view()))).unwrap();
+    assert!(with.iter().zip(&without).all(|(a, b)| (a - b).abs() < 1e-6), "{with:?} {without:?}");
+    assert!((loss.unwrap() - expected.unwrap()).abs() < 1e-6, "{loss:?} {expected:?}");
+
+    // Validation rows are looked at as well.
+    let (train, validation) =
+        (Samples::new(&others, Targets::Values(of_others.view())), Samples::new(&x, values));
+    let result = network.clone().fit_with(train, Some(validation), &training, &mut ());
+    let place = "losses of validation rows";
+    assert!(
+        matches!(result, Err(Error::NotFinite { place: found, row: 1, .. }) if found == place),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn what_f64_holds_and_f32_does_not() {
+    let refused = |result: Result<Classifier<f32>, Error>, name: &str, value: f64| match result {
+        Err(Error::Setting { name: found, value: of, .. }) => assert_eq!((found, of), (name, value)),
+        result => panic!("{:?}", result.err()),
+    };
+    let with = |scaling: &Scaling| Classifier::<f64>::builder(2, 2).scaling(scaling).build().unwrap();
+    let factor = |factor| Scaling::new(0.0, factor).unwrap();
+    refused(with(&factor(1e39)).to_precision(), "scaling factor", 1e39);
+    refused(with(&factor(1e-50)).to_precision(), "scaling factor", 1e-50);
+    refused(with(&Scaling::new(1e39, 1.0).unwrap()).to_precision(), "scaling shift", 1e39);
+    refused(Classifier::builder(2, 2).scaling(&factor(1e39)).build(), "scaling factor", 1e39);
+    let tiny = LayerSpec::LayerNorm { epsilon: 1e-60 };
+    let tiny = Classifier::<f64>::builder(2, 2).hidden_layers([tiny]).build().unwrap();
+    refused(tiny.to_precision(), "layer norm epsilon", 1e-60);
 }

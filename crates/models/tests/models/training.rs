@@ -3,10 +3,11 @@
 
 use chainrule_core::{Loss, Purpose, Random, Real, Rows, Targets};
 use chainrule_models::{
-    Adam, Batch, CategoricalCrossEntropy, Classifier, GradientPath, Network, OptimizerState, Progress,
-    Samples, Sgd, Training,
+    Accuracy, Adam, Batch, BinaryCrossEntropy, CategoricalCrossEntropy, Classifier, GradientPath, LogSoftmax,
+    MeanSquaredError, NegativeLogLikelihood, Network, NetworkBuilder, OptimizerState, Progress, Samples, Sgd,
+    Sigmoid, Summed, Training,
 };
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, array};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -316,4 +317,58 @@ fn a_training_that_fails_keeps_the_last_whole_epoch() {
         good.fit(Samples::new(&x, targets), &Training { optimizer: diverging, ..training(2) }).unwrap_err();
     assert!(matches!(error, chainrule_core::Error::Diverged { epoch: 1, .. }), "{error}");
     assert!(bits(good.network().parameters()) == before);
+}
+
+#[test]
+fn a_summed_loss_is_the_sum_however_many_rows_there_are() {
+    let (x, labels) = data::<f64>(2500, 4, 3);
+    let samples = Samples::new(&x, Targets::Classes(&labels));
+    let network = network::<f64>(4, GradientPath::Fused);
+    let mean = CategoricalCrossEntropy::new();
+    let score = |loss: &dyn Loss<f64>| network.evaluate(samples, loss, Accuracy::Categorical).unwrap().loss;
+    let (summed, of_mean) = (score(&Summed(mean.clone())), score(&mean));
+    assert!((summed / (2500.0 * of_mean) - 1.0).abs() < 1e-12, "{summed} {of_mean}");
+
+    // It takes class weights where the loss within does, also one chosen at run time.
+    let weights = [0.5, 1.0, 2.0, 1.0, 1.0];
+    let inner: Arc<dyn Loss<f64>> = Arc::new(mean.clone());
+    let weighted = Loss::<f64>::with_class_weights(&Summed(inner), &weights).unwrap();
+    let total: f64 = labels.iter().map(|&label| weights[label]).sum();
+    let of_mean = score(&mean.class_weights(weights));
+    assert!((score(&*weighted) / (total * of_mean) - 1.0).abs() < 1e-12);
+    assert!(Loss::<f64>::with_class_weights(&Summed(MeanSquaredError), &weights).is_none());
+}
+
+#[test]
+fn an_accuracy_sees_what_comes_out_also_where_the_loss_takes_the_head_over() {
+    // One weight of 1, so that outputs are those of the head.
+    let accuracy_of = |activation: fn(NetworkBuilder<f64>) -> NetworkBuilder<f64>,
+                       loss: &dyn Loss<f64>,
+                       accuracy,
+                       x: &Array2<f64>,
+                       targets| {
+        let mut network = activation(Network::builder(x.ncols()).dense(x.ncols())).build().unwrap();
+        let (inputs, parameters) = (x.ncols(), network.parameters_mut());
+        parameters.fill(0.0);
+        (0..inputs).for_each(|i| parameters[i * inputs + i] = 1.0);
+        network.evaluate(Samples::new(x, targets), loss, accuracy).unwrap().accuracy
+    };
+    // σ(10) = 0.99995 and σ(2) = 0.88.
+    let (x, answers) = (array![[10.0], [2.0]], array![[1.0], [1.0]]);
+    let close = Accuracy::Regression { tolerance: 0.05 };
+    let sigmoid = |builder: NetworkBuilder<f64>| builder.activation(Sigmoid);
+    let targets = Targets::Probabilities(answers.view());
+    assert_eq!(accuracy_of(sigmoid, &BinaryCrossEntropy, close, &x, targets), 0.5);
+    // softmax(0.4, -3) = (0.968, 0.032), and of (0.4, 0.2) the first is 0.55.
+    let (x, soft) = (array![[0.4, -3.0], [0.4, 0.2]], array![[1.0, 0.0], [0.0, 1.0]]);
+    let targets = Targets::Probabilities(soft.view());
+    let above = Accuracy::Binary { threshold: 0.5 };
+    let fused = |builder: NetworkBuilder<f64>| builder.softmax();
+    let apart = |builder: NetworkBuilder<f64>| builder.softmax_by(GradientPath::Product);
+    for softmax in [fused, apart] {
+        assert_eq!(accuracy_of(softmax, &CategoricalCrossEntropy::new(), above, &x, targets), 0.5);
+    }
+    let log_softmax = |builder: NetworkBuilder<f64>| builder.activation(LogSoftmax);
+    let negative = Accuracy::Binary { threshold: (0.5_f64).ln() };
+    assert_eq!(accuracy_of(log_softmax, &NegativeLogLikelihood::new(), negative, &x, targets), 0.5);
 }

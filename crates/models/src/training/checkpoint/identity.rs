@@ -16,14 +16,7 @@ impl Identity {
     pub(in crate::training) fn new<F: Real>(network: &Network<F>, job: &Job<F>) -> Result<Self, Error> {
         let Job { train, validation, training, more, .. } = *job;
         let mut all = Identity(Vec::new());
-        all.push("number type", F::NAME.to_owned());
-        let layers = network
-            .layers()
-            .map(|layer| format!("{} {} → {}", layer.name(), layer.width().0, layer.width().1));
-        all.push("layers", layers.collect::<Vec<_>>().join(", "));
-        for (position, layer) in network.layers().enumerate() {
-            all.push(format!("layer {position}"), text(layer));
-        }
+        all.push_network(network);
         all.push("seed", training.seed.to_string());
         all.push("batch_size", training.batch_size.to_string());
         all.push("loss", text(&training.loss));
@@ -51,14 +44,25 @@ impl Identity {
         training: String,
     ) -> Result<Self, Error> {
         let mut all = Identity(Vec::new());
-        all.push("number type", F::NAME.to_owned());
-        for (position, layer) in network.layers().enumerate() {
-            all.push(format!("layer {position}"), text(layer));
-        }
+        all.push_network(network);
         all.push("training", training);
         all.push("training rows", samples.rows.len().to_string());
         all.push("SHA-256 of the training data", fingerprint(samples)?);
         Ok(all)
+    }
+
+    fn push_network<F: Real>(&mut self, network: &Network<F>) {
+        self.push("number type", F::NAME.to_owned());
+        let layers = network
+            .layers()
+            .map(|layer| format!("{} {} → {}", layer.name(), layer.width().0, layer.width().1));
+        self.push("layers", layers.collect::<Vec<_>>().join(", "));
+        for (position, layer) in network.layers().enumerate() {
+            self.push(format!("layer {position}"), text(layer));
+        }
+        for (start, end) in network.skips() {
+            self.push(format!("residual block that ends at layer {end}"), format!("starts at layer {start}"));
+        }
     }
 
     fn push(&mut self, name: impl Into<String>, value: String) {
