@@ -65,6 +65,43 @@ fn a_page_that_cannot_be_written_is_told() {
     }
 }
 
+#[test]
+fn what_it_reads_is_not_written_over() {
+    let place = Place::new();
+    let table: String = (0..60).map(|i| format!("{},{}\n", i % 7, ["a", "b"][i % 2])).collect();
+    place.write("flowers.csv", &table);
+    place.write("test.csv", &table);
+    // IDX files of bytes: 60 rows of two columns, and their labels.
+    place.write(
+        "x.idx",
+        [[0, 0, 8, 2, 0, 0, 0, 60, 0, 0, 0, 2].as_slice(), &[1, 2, 3, 4].repeat(30)].concat(),
+    );
+    place.write("y.idx", [[0, 0, 8, 1, 0, 0, 0, 60].as_slice(), &[0, 1].repeat(30)].concat());
+    let train = "train --hidden none --epochs 1 --quiet";
+    place.ok(&format!("{train} --data flowers.csv --test-data test.csv --out table"));
+    place.ok(&format!("{train} --data x.idx --labels y.idx --out array"));
+    let (table, array) = ("--model table/model.safetensors", "--model array/model.safetensors");
+    for (arguments, out) in [
+        (table, "table/model.safetensors"),
+        (table, "table/metrics.json"),
+        (table, "flowers.csv"),
+        (table, "table/../test.csv"),
+        (array, "x.idx"),
+        (array, "y.idx"),
+        ("--model table/model.safetensors --data flowers.csv", "flowers.csv"),
+        ("--model array/model.safetensors --data x.idx --labels y.idx", "y.idx"),
+    ] {
+        let before = fs::read(place.path(out)).unwrap();
+        let output = place.run(&format!("report {arguments} --out {out}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments} --out {out}: {message}");
+        assert!(message.starts_with(&format!("error: --out {out}: it is read as well")), "{message}");
+        assert_eq!(fs::read(place.path(out)).unwrap(), before, "{arguments} --out {out}");
+    }
+    // What is not read may be replaced.
+    place.ok(&format!("report {table} --data test.csv --out flowers.csv"));
+}
+
 /// `make test` runs it, with Debian's Chromium; `CHROMIUM` names another.
 #[test]
 #[ignore = "needs Chromium"]

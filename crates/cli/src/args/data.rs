@@ -1,7 +1,7 @@
 use super::values::{ColumnName, DataSource, DelimiterName, ImageShape, share};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where rows come from, how they are read, and how they are cut.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
@@ -81,6 +81,18 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) validation_fraction: Option<f64>,
+}
+
+impl DataArgs {
+    /// The files that rows are read from, each with its option.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let files = [
+            ("--data", self.data.file()),
+            ("--test-data", self.test_data.as_deref()),
+            ("--labels", self.arrays.labels.as_deref()),
+        ];
+        files.into_iter().filter_map(|(option, path)| Some((option, path?)))
+    }
 }
 
 /// Where inputs and labels are in files of arrays.

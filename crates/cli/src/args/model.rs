@@ -1,7 +1,7 @@
 //! What the commands take that begin with a model file.
 
-use super::ArrayArgs;
 use super::values::{DataSource, threads};
+use super::{ArrayArgs, DataArgs};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -30,11 +30,11 @@ pub(crate) struct RowsArgs {
 }
 
 impl RowsArgs {
-    /// The file of the rows, if one was named.
-    pub(crate) fn file(&self) -> Option<&Path> {
+    /// The files that rows are read from: those that were named, or else those of what the model was `trained_on`.
+    pub(crate) fn files<'a>(&'a self, trained_on: Option<&'a DataArgs>) -> Vec<&'a Path> {
         match &self.data {
-            Some(DataSource::File(path)) => Some(path),
-            _ => None,
+            Some(data) => data.file().into_iter().chain(self.arrays.labels.as_deref()).collect(),
+            None => trained_on.into_iter().flat_map(DataArgs::files).map(|(_, path)| path).collect(),
         }
     }
 }

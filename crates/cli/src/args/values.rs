@@ -3,7 +3,7 @@
 use chainrule_data::Column;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The most threads that may be asked for.
@@ -37,6 +37,16 @@ pub(crate) enum DataSource {
     Spiral,
     /// A file, told by its extension.
     File(PathBuf),
+}
+
+impl DataSource {
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            DataSource::File(path) => Some(path),
+            DataSource::Digits | DataSource::FashionMnist | DataSource::Spiral => None,
+        }
+    }
 }
 
 impl FromStr for DataSource {

@@ -37,13 +37,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let rows = args.rows.load(&model)?;
     let beside = |name: &str| model.path.with_file_name(name);
     let out = args.out.clone().unwrap_or_else(|| beside("report.html"));
-    let inputs = [Some(args.model.as_path()), args.rows.file()];
-    let (directory, name) = OutputDirectory::of_file(&out, inputs.into_iter().flatten())?;
+    let metrics = beside(METRICS);
+    let data = args.rows.files(model.config.as_ref().map(|config| &config.data));
+    let inputs = [args.model.as_path(), metrics.as_path()].into_iter().chain(data);
+    let (directory, name) = OutputDirectory::of_file(&out, inputs)?;
     let probabilities =
         machine::on_threads(args.rows.threads, || Ok(model.classifier.predict_proba(&rows.set)?))?;
     let predictions = Predictions::new(rows.set.labels(), probabilities.view(), None)?;
     let report = ClassificationReport::new(&predictions, model.classifier.class_names())?;
-    let metrics = beside(METRICS);
     let page = Page {
         model: model.path.display().to_string(),
         rows: rows.title.clone(),
