@@ -115,6 +115,12 @@ pub(crate) fn from_toml(text: &str) -> Result<Config> {
     merge(&Config::default(), text.parse()?, None)
 }
 
+/// Whether a file of settings is as [`to_toml`] writes it: without comments, or anything else that writing it again would lose.
+pub(crate) fn is_as_written(path: &Path) -> bool {
+    let rewritten = |text: &str| to_toml(&from_toml(text)?);
+    read_text(path).is_ok_and(|text| rewritten(&text).is_ok_and(|rewritten| rewritten == text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,11 +39,8 @@ impl OutputDirectory {
     /// The directory of the file that `--out` names, and the file's name in it. The file may be none of those that are read.
     pub(crate) fn of_file<'a>(out: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<(Self, String)> {
         let name = out.file_name().with_context(|| format!("--out {}: name a file", out.display()))?;
-        let same = |input: &Path| {
-            fs::canonicalize(input).ok().is_some_and(|input| fs::canonicalize(out).ok() == Some(input))
-        };
         for input in inputs {
-            if same(input) {
+            if is_same(input, out) {
                 bail!("--out {}: it is read as well, and would be lost; name another file", out.display());
             }
         }
@@ -81,6 +78,11 @@ impl Drop for OutputDirectory {
             let _ = fs::remove_dir(directory);
         }
     }
+}
+
+/// Whether both paths name one file that exists.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().is_some_and(|one| fs::canonicalize(other).ok() == Some(one))
 }
 
 /// A file without a name that others would look for; it goes away unless it is renamed.

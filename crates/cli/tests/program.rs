@@ -392,6 +392,50 @@ fn mistakes_are_one_line_and_exit_code_two() {
     }
 }
 
+#[test]
+fn training_does_not_write_over_what_it_reads() {
+    let place = Place::new();
+    fs::create_dir(place.path("d")).unwrap();
+    let table: String = (0..60).map(|i| format!("{},{}\n", i % 7, ["a", "b"][i % 2])).collect();
+    let by_hand = "[run]\nout = \"d\" # here\n";
+    for (name, contents) in [
+        ("rows.csv", table.as_str()),
+        ("d/history.csv", &table),
+        ("d/curves.svg", &table),
+        ("d/metrics.json", "labels"),
+        ("d/config.toml", by_hand),
+        ("d/checkpoint.toml", by_hand),
+    ] {
+        place.write(name, contents);
+    }
+    let before = place.names("d");
+    for (arguments, option, input) in [
+        ("--data d/history.csv --out d", "--data", "d/history.csv"),
+        ("--data d/history.csv --out ./d/../d", "--data", "d/history.csv"),
+        ("--classifier softmax-regression --data d/history.csv --out d", "--data", "d/history.csv"),
+        ("--data rows.csv --test-data d/curves.svg --out d", "--test-data", "d/curves.svg"),
+        ("--data x.npy --labels d/metrics.json --out d", "--labels", "d/metrics.json"),
+        ("--config d/config.toml", "--config", "d/config.toml"),
+        ("--config d/checkpoint.toml --out d", "--config", "d/checkpoint.toml"),
+    ] {
+        let contents = fs::read(place.path(input)).unwrap();
+        let output = place.run(&format!("train {arguments}"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("error: {option} {input}: training would write over it; name another --out\n");
+        assert_eq!((output.status.code(), message), (Some(2), expected), "{arguments}");
+        assert_eq!(fs::read(place.path(input)).unwrap(), contents, "{arguments}");
+        assert_eq!(place.names("d"), before, "{arguments}");
+    }
+
+    // Settings that training wrote are replaced with the model that they are of.
+    let hidden = "train --data spiral --hidden 8 --epochs 1 --quiet";
+    place.ok(hidden);
+    place.ok("train --config chainrule-out/config.toml --seed 1 --quiet --out other");
+    place.ok("train --config chainrule-out/config.toml --seed 2 --quiet");
+    assert_eq!(place.metrics("chainrule-out")["settings"]["training"]["seed"], 2);
+    place.ok(&format!("train --config d/config.toml {} --out e", &hidden[6..]));
+}
+
 /// As `chainrule predict … | head -1` does.
 #[cfg(unix)]
 #[test]

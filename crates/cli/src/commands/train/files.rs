@@ -4,9 +4,10 @@ use super::checkpoint::{CHECKPOINT, SETTINGS};
 use super::outcome::Outcome;
 use crate::args::Config;
 use crate::config;
-use crate::output_directory::OutputDirectory;
-use anyhow::Result;
+use crate::output_directory::{OutputDirectory, is_same};
+use anyhow::{Result, ensure};
 use serde::Serialize;
+use std::path::Path;
 
 pub(super) const MODEL: &str = "model.safetensors";
 pub(super) const CONFIG: &str = "config.toml";
@@ -16,6 +17,20 @@ const METRICS: &str = "metrics.json";
 
 /// All that may be written into the directory.
 pub(super) const ALL: [&str; 7] = [MODEL, CONFIG, HISTORY, CURVES, METRICS, CHECKPOINT, SETTINGS];
+
+/// Makes sure that none of them is read: neither data nor the file of `--config`, unless that is of an earlier training, whose files
+/// this one replaces.
+pub(super) fn refuse_inputs(config: &Config, settings: Option<&Path>) -> Result<()> {
+    let settings = settings.filter(|settings| !config::is_as_written(settings));
+    for (option, input) in config.data.files().chain(settings.map(|settings| ("--config", settings))) {
+        ensure!(
+            !ALL.iter().any(|file| is_same(input, &config.run.out.join(file))),
+            "{option} {}: training would write over it; name another --out",
+            input.display()
+        );
+    }
+    Ok(())
+}
 
 /// Writes them all; what can be made in memory is made before the first is written.
 pub(super) fn write(

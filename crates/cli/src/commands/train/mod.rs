@@ -56,6 +56,7 @@ fn settled(args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
     if let Some(directory) = &args.resume {
         config.run.out.clone_from(directory);
     }
+    files::refuse_inputs(&config, args.config.as_deref())?;
     let (patience, calibrate) = (config.training.patience.is_some(), config.training.calibrate);
     let default = if patience || calibrate { VALIDATION_FRACTION } else { 0.0 };
     let validation_fraction = *config.data.validation_fraction.get_or_insert(default);
