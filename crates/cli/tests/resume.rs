@@ -24,11 +24,10 @@ fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits until there is a checkpoint.
-fn wait_for_checkpoint(place: &Place, directory: &str) {
+fn wait_for(place: &Place, file: &str) {
     let start = Instant::now();
-    while !place.path(directory).join("checkpoint.safetensors").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint");
+    while !place.path(file).exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no {file}");
         sleep(Duration::from_millis(2));
     }
 }
@@ -48,7 +47,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let place = Place::new();
     place.ok(&format!("{TRAIN} --out whole"));
     let child = start(&place, &format!("{TRAIN} --out part"));
-    wait_for_checkpoint(&place, "part");
+    wait_for(&place, "part/checkpoint.safetensors");
     signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
@@ -97,11 +96,27 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 }
 
 #[test]
+fn ctrl_c_keeps_a_training_however_seldom_or_often_it_keeps_itself() {
+    for every in ["1e20", "1e-10"] {
+        let place = Place::new();
+        let child = start(&place, &format!("{TRAIN} --epochs 100000 --checkpoint-every {every} --out part"));
+        // Written once Ctrl-C is listened to.
+        wait_for(&place, "part/checkpoint.toml");
+        signal(&child, "-INT");
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{every}: {message}");
+        assert!(message.contains("go on with: chainrule train --resume part"), "{every}: {message}");
+        assert_eq!(place.names("part"), ["checkpoint.safetensors", "checkpoint.toml"], "{every}");
+    }
+}
+
+#[test]
 fn a_killed_training_goes_on_to_the_same_bits() {
     let place = Place::new();
     place.ok(&format!("{TRAIN} --out whole"));
     let mut child = start(&place, &format!("{TRAIN} --out part"));
-    wait_for_checkpoint(&place, "part");
+    wait_for(&place, "part/checkpoint.safetensors");
     let (mut resumes, mut is_over) = (0, false);
     for round in 0..8 {
         sleep(Duration::from_millis(20 + 13 * round));

@@ -35,10 +35,14 @@ impl Resumable {
         directory.write(SETTINGS, config::to_toml(config)?.as_bytes())
     }
 
-    /// How often the training keeps itself.
+    /// How often the training keeps itself, besides when it is interrupted; for 0 seconds never, not even then.
     pub(super) fn checkpoints(&self, seconds: f64) -> Option<Checkpoints> {
-        // Beyond what a duration can hold is never.
-        let every = Duration::try_from_secs_f64(seconds).ok().filter(|every| !every.is_zero())?;
+        if seconds == 0.0 {
+            return None;
+        }
+        // What a duration cannot hold is longer than any training, or shorter than any step.
+        let every = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let every = every.max(Duration::from_nanos(1));
         Some(Checkpoints { path: self.checkpoint.clone(), every: Every::Time(every) })
     }
 
