@@ -1,9 +1,7 @@
 //! A directory that files are written into, each whole or not at all.
 
 use anyhow::{Context, Result, bail};
-use std::fs;
-#[cfg(unix)]
-use std::fs::File;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -13,6 +11,8 @@ pub(crate) struct OutputDirectory {
     path: PathBuf,
     /// Innermost first.
     made: Vec<PathBuf>,
+    /// Itself, if others are kept out.
+    lock: Option<File>,
 }
 
 impl OutputDirectory {
@@ -23,8 +23,8 @@ impl OutputDirectory {
             bail!("{option} {}: it is a file; name a directory", path.display());
         }
         let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
-        let directory =
-            OutputDirectory { path: path.to_owned(), made: missing.map(Path::to_owned).collect() };
+        let made = missing.map(Path::to_owned).collect();
+        let directory = OutputDirectory { path: path.to_owned(), made, lock: None };
         fs::create_dir_all(path).and_then(|()| temporary_file(path)).with_context(|| {
             format!("{option} {}: name a directory that can be written to", path.display())
         })?;
@@ -47,6 +47,28 @@ impl OutputDirectory {
         let name = name.to_string_lossy().into_owned();
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok((Self::prepare("--out", parent, &[&name])?, name))
+    }
+
+    /// Keeps other trainings out until this is dropped, or the process ends in any way: they would write over each other. What is
+    /// locked is the directory, as a file in it may be replaced by one that is not.
+    pub(crate) fn lock(&mut self) -> Result<()> {
+        // Elsewhere a directory is not opened like a file, and trainings do not see each other.
+        if cfg!(not(unix)) {
+            return Ok(());
+        }
+        let named = || self.path.display().to_string();
+        let directory = File::open(&self.path).with_context(named)?;
+        match directory.try_lock() {
+            // Some file systems know no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => self.lock = Some(directory),
+            Err(TryLockError::WouldBlock) => {
+                let named = named();
+                // It is the other's, also while nothing is in it.
+                self.made.clear();
+                bail!("{named}: another training is under way in this directory; name another --out");
+            }
+        }
+        Ok(())
     }
 
     /// The path of a file in it.

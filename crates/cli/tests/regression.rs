@@ -318,6 +318,30 @@ fn ctrl_c_keeps_the_model_so_far() {
     assert!(place.metrics("m")["converged"] == true && place.metrics("m")["temperature"].is_f64());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_is_of_one_training_at_a_time() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+    // Some tenths of a second for each iteration.
+    let slow = format!("{TRAIN} --solver newton-cholesky --l2 1e-4 --tolerance 1e-12 --threads 1 --out m");
+    command.current_dir(place.path(".")).args(slow.split_whitespace()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("softmax regression"));
+    let words = ["error: m: another training is under way in this directory; name another --out"];
+    fails(&place, &format!("{TRAIN} --data spiral --quiet --out m"), &words);
+    fails(&place, "train --data spiral --hidden 8 --epochs 1 --quiet --out m", &words);
+
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "it was still under way");
+    assert_eq!(place.names("m"), [] as [&str; 0]);
+    place.ok(&format!("{TRAIN} --data spiral --quiet --out m"));
+    assert_eq!(place.names("m"), FILES);
+}
+
 #[test]
 fn inputs_of_any_size_give_a_model_or_an_error() {
     let place = Place::new();

@@ -142,6 +142,30 @@ fn a_killed_training_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_directory_is_of_one_training_at_a_time() {
+    let place = Place::new();
+    let mut child = start(&place, &format!("{TRAIN} --epochs 100000 --patience 100000 --out part"));
+    wait_for(&place, "part/checkpoint.safetensors");
+    let refused = || {
+        for arguments in ["--resume part", "--hidden 8 --epochs 1 --out part"] {
+            let output = place.run(&format!("train {arguments}"));
+            let message = String::from_utf8(output.stderr).unwrap();
+            let expected =
+                "error: part: another training is under way in this directory; name another --out\n";
+            assert_eq!((output.status.code(), message.as_str()), (Some(2), expected), "{arguments}");
+        }
+    };
+    refused();
+    // As it is when two began at the same moment: there is another file in the place of the first one's.
+    std::fs::copy(place.path("part/checkpoint.toml"), place.path("new")).unwrap();
+    std::fs::rename(place.path("new"), place.path("part/checkpoint.toml")).unwrap();
+    refused();
+    assert!(child.try_wait().unwrap().is_none());
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+}
+
+#[test]
 fn divergence_keeps_the_last_good_checkpoint() {
     let place = Place::new();
     let output =

@@ -1,10 +1,10 @@
 use crate::args::Config;
 use crate::config;
 use crate::output_directory::OutputDirectory;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use chainrule_models::{Checkpoints, Every};
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -15,19 +15,15 @@ pub(super) const SETTINGS: &str = "checkpoint.toml";
 pub(super) struct Resumable {
     pub(super) checkpoint: PathBuf,
     settings: PathBuf,
-    /// Held as long as the training runs: two of them would write over each other.
-    _lock: File,
 }
 
 impl Resumable {
     /// Writes what the checkpoint alone does not say; of what is resumed it is there already.
     pub(super) fn begin(config: &Config, directory: &OutputDirectory, resumes: bool) -> Result<Self> {
-        let (checkpoint, path) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
         if !resumes {
-            check_free(directory)?;
             directory.write(SETTINGS, config::to_toml(config)?.as_bytes())?;
         }
-        Ok(Resumable { checkpoint, _lock: lock(&path)?, settings: path })
+        Ok(Resumable { checkpoint: directory.file(CHECKPOINT), settings: directory.file(SETTINGS) })
     }
 
     /// Keeps settings with which the training was gone on with, such as more epochs.
@@ -56,34 +52,6 @@ impl Resumable {
         // What is not there cannot be removed, and what stays does no harm.
         let _ = fs::remove_file(&self.checkpoint);
         let _ = fs::remove_file(&self.settings);
-    }
-}
-
-/// Makes sure that no training is under way in a directory, or was interrupted there.
-pub(super) fn check_free(directory: &OutputDirectory) -> Result<()> {
-    let (checkpoint, settings) = (directory.file(CHECKPOINT), directory.file(SETTINGS));
-    if settings.exists() {
-        lock(&settings)?;
-    }
-    ensure!(
-        !checkpoint.exists(),
-        "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
-        checkpoint.display()
-    );
-    Ok(())
-}
-
-/// The file, locked against other processes.
-fn lock(path: &Path) -> Result<File> {
-    let named = || path.display().to_string();
-    let file = File::open(path).with_context(named)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("{}: another training is under way in this directory; name another --out", named())
-        }
-        // Some file systems know no locks.
-        Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 

@@ -16,7 +16,7 @@ const CURVES: &str = "curves.svg";
 const METRICS: &str = "metrics.json";
 
 /// All that may be written into the directory.
-pub(super) const ALL: [&str; 7] = [MODEL, CONFIG, HISTORY, CURVES, METRICS, CHECKPOINT, SETTINGS];
+const ALL: [&str; 7] = [MODEL, CONFIG, HISTORY, CURVES, METRICS, CHECKPOINT, SETTINGS];
 
 /// Makes sure that none of them is read: neither data nor the file of `--config`, unless that is of an earlier training, whose files
 /// this one replaces.
@@ -30,6 +30,19 @@ pub(super) fn refuse_inputs(config: &Config, settings: Option<&Path>) -> Result<
         );
     }
     Ok(())
+}
+
+/// The directory for them, kept from other trainings; one in which a training was interrupted is for that which `resumes` it.
+pub(super) fn directory(config: &Config, resumes: bool) -> Result<OutputDirectory> {
+    let mut directory = OutputDirectory::prepare("--out", &config.run.out, &ALL)?;
+    directory.lock()?;
+    let checkpoint = directory.file(CHECKPOINT);
+    ensure!(
+        resumes || !checkpoint.exists(),
+        "{}: a training was interrupted there; go on with it by --resume, name another --out, or delete the file",
+        checkpoint.display()
+    );
+    Ok(directory)
 }
 
 /// Writes them all; what can be made in memory is made before the first is written.

@@ -39,7 +39,7 @@ impl Prepared {
         interrupt::listen()?;
         let pool = pool(ranks.threads(settings.config.run.threads))?;
         let output = if ranks.is_first() {
-            let directory = OutputDirectory::prepare("--out", &settings.config.run.out, &files::ALL)?;
+            let directory = files::directory(&settings.config, resumes)?;
             let resumable = Resumable::begin(&settings.config, &directory, resumes)?;
             Some(Output { resumable, directory })
         } else {

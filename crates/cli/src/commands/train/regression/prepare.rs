@@ -1,5 +1,5 @@
 use crate::args::{Config, SolverName};
-use crate::commands::train::{builder, checkpoint, files, load};
+use crate::commands::train::{builder, files, load};
 use crate::data::Parts;
 use crate::output_directory::OutputDirectory;
 use crate::ranks::Ranks;
@@ -29,13 +29,7 @@ impl Prepared {
         let start = start(&config, &parts)?;
         interrupt::listen()?;
         let pool = pool(ranks.threads(config.run.threads))?;
-        let output = if ranks.is_first() {
-            let directory = OutputDirectory::prepare("--out", &config.run.out, &files::ALL)?;
-            checkpoint::check_free(&directory)?;
-            Some(directory)
-        } else {
-            None
-        };
+        let output = ranks.is_first().then(|| files::directory(&config, false)).transpose()?;
         let mut regression = SoftmaxRegression::try_from(builder(&config, &parts)?.build()?)?;
         regression.start_from(&start)?;
         let settings = &config.regression;
