@@ -3,8 +3,10 @@
 use crate::args::Config;
 use crate::config;
 use anyhow::{Context, Result};
+use chainrule_core::Real;
 use chainrule_data::Encoder;
 use chainrule_models::Classifier;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Keys of the classifier's metadata.
@@ -38,4 +40,11 @@ impl Model {
     pub(crate) fn image_shape(&self) -> Option<(usize, usize)> {
         self.config.as_ref()?.data.image.map(|image| (image.0, image.1))
     }
+}
+
+/// SHA-256 of all parameters as little-endian bytes, in hexadecimal digits.
+pub(crate) fn parameters_sha256(classifier: &Classifier<f32>) -> String {
+    let mut bytes = Vec::new();
+    classifier.network().parameters().iter().for_each(|parameter| parameter.write_le(&mut bytes));
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

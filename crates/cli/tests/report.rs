@@ -52,6 +52,32 @@ fn what_a_file_says_stays_text() {
 }
 
 #[test]
+fn metrics_of_another_model_are_not_shown() {
+    let place = with_model();
+    place.ok("train --hidden 16 --epochs 2 --seed 1 --quiet --out other");
+    fs::copy(place.path("other/model.safetensors"), place.path("model/old.safetensors")).unwrap();
+    let report = |model: &str| {
+        place.ok(&format!("report --model model/{model}.safetensors --out page.html"));
+        fs::read_to_string(place.path("page.html")).unwrap()
+    };
+    let is_unknown = |page: &str, why: &str| {
+        let text = format!("<p>The curves are not known: {why}");
+        assert!(page.matches("<svg").count() == 1 && page.contains(&text), "{text}: {page}");
+    };
+    is_unknown(&report("old"), "model/metrics.json is of another model.</p>");
+    let page = report("model");
+    assert!(page.matches("<svg").count() == 2 && !page.contains("not known"), "{page}");
+
+    let metrics = fs::read_to_string(place.path("model/metrics.json")).unwrap();
+    place.write("model/metrics.json", r#"{"auc": 1}"#);
+    is_unknown(&report("model"), "model/metrics.json: missing field");
+    place.write("model/metrics.json", metrics.replace("\"epochs\": [", "\"epoch\": ["));
+    is_unknown(&report("model"), "model/metrics.json: missing field");
+    fs::remove_file(place.path("model/metrics.json")).unwrap();
+    is_unknown(&report("model"), "there is no metrics.json beside the model.</p>");
+}
+
+#[test]
 fn a_page_that_cannot_be_written_is_told() {
     let place = with_model();
     fs::create_dir(place.path("taken.html")).unwrap();

@@ -63,7 +63,7 @@ pub(crate) struct EvaluateArgs {
   chainrule report --model chainrule-out/model.safetensors
   chainrule report --model chainrule-out/model.safetensors --data more.csv --out more.html
 
-One HTML page that needs no network: the curves of the training (if metrics.json is beside the model), confusion matrix,
+One HTML page that needs no network: the curves of the training (if its metrics.json is beside the model), confusion matrix,
 scores of each class, calibration, the most confident mistakes, settings, and what the data are.")]
 pub(crate) struct ReportArgs {
     /// Model file that `train` wrote

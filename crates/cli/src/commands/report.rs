@@ -6,16 +6,16 @@ use crate::model::Model;
 use crate::output_directory::OutputDirectory;
 use crate::page::{Mistake, Page, Shown, Training};
 use crate::stdout::{print_json, some_of};
-use crate::{config, machine};
-use anyhow::{Context, Result};
+use crate::{config, machine, model};
+use anyhow::{Context, Result, ensure};
 use chainrule_core::Rows;
 use chainrule_data::DataSet;
 use chainrule_kernels::argmax;
 use chainrule_models::metrics::{ClassificationReport, Predictions};
-use chainrule_models::{History, SolverHistory};
 use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -28,8 +28,10 @@ const INPUTS: usize = 8;
 const METRICS: &str = "metrics.json";
 
 #[derive(Deserialize)]
-struct Metrics<H> {
-    history: H,
+struct Metrics {
+    parameters_sha256: String,
+    /// By the kind of classifier that it is of.
+    history: Value,
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
@@ -49,7 +51,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         model: model.path.display().to_string(),
         rows: rows.title.clone(),
         report: &report,
-        training: metrics.exists().then(|| training(&metrics, model.config.as_ref())).transpose()?,
+        training: training(&metrics, &model),
         mistakes: &mistakes(&model, &rows, &probabilities)?,
         summary: summary(&model, &rows.set),
         layers: model.classifier.summary(),
@@ -62,23 +64,26 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     Ok(writeln!(io::stdout(), "{report}\n{}: open it in a browser", out.display())?)
 }
 
-/// How the training went that a file of metrics tells of.
-fn training(metrics: &Path, config: Option<&Config>) -> Result<Training> {
+/// How the model's training went, by a file of metrics.
+fn training(metrics: &Path, model: &Model) -> Result<Training> {
+    ensure!(metrics.exists(), "there is no {METRICS} beside the model");
+    let config = model.config.as_ref();
     match config.map(|config| config.training.classifier) {
-        Some(ClassifierName::SoftmaxRegression) => {
-            Training::by_iterations(&history::<SolverHistory>(metrics)?)
-        }
-        _ => {
-            Training::by_epochs(&history::<History>(metrics)?, config.map_or("validation", Config::held_out))
-        }
+        Some(ClassifierName::SoftmaxRegression) => Training::by_iterations(&history(metrics, model)?),
+        _ => Training::by_epochs(&history(metrics, model)?, config.map_or("validation", Config::held_out)),
     }
 }
 
-fn history<H: DeserializeOwned>(metrics: &Path) -> Result<H> {
+fn history<H: DeserializeOwned>(metrics: &Path, model: &Model) -> Result<H> {
     let named = || metrics.display().to_string();
     let text = fs::read_to_string(metrics).with_context(named)?;
-    let metrics: Metrics<H> = serde_json::from_str(&text).with_context(named)?;
-    Ok(metrics.history)
+    let Metrics { parameters_sha256, history } = serde_json::from_str(&text).with_context(named)?;
+    ensure!(
+        parameters_sha256 == model::parameters_sha256(&model.classifier),
+        "{} is of another model",
+        named()
+    );
+    serde_json::from_value(history).with_context(named)
 }
 
 /// The mistakes of which the model was surest.

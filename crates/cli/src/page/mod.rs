@@ -23,8 +23,8 @@ pub(crate) struct Page<'a> {
     /// The rows that it was measured on.
     pub(crate) rows: String,
     pub(crate) report: &'a ClassificationReport,
-    /// How the training went, if it is known.
-    pub(crate) training: Option<Training>,
+    /// How the training went, or why that is not known.
+    pub(crate) training: Result<Training>,
     /// The most confident ones first.
     pub(crate) mistakes: &'a [Mistake],
     /// (name, value) of the model and the data.
@@ -60,11 +60,11 @@ impl Page<'_> {
                     main {
                         (section("curves", "Training", html! {
                             @match &self.training {
-                                Some(Training { curves, ending }) => {
+                                Ok(Training { curves, ending }) => {
                                     figure { (PreEscaped(curves)) }
                                     p { (ending) }
                                 }
-                                None => p { "There is no metrics.json beside the model, so the curves are not known." }
+                                Err(why) => p { "The curves are not known: " (format!("{why:#}")) "." }
                             }
                         }))
                         (section("confusion", "Confusion", confusion::matrix(self.report)))

@@ -3,12 +3,11 @@ use crate::args::Config;
 use crate::config;
 use crate::data::Parts;
 use crate::machine::Blas;
+use crate::model::parameters_sha256;
 use anyhow::Result;
-use chainrule_core::Real;
 use chainrule_kernels::simd_level;
 use chainrule_models::{Classifier, Evaluation, Temperature};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use toml::Table;
 
 /// A classifier whose training has ended, and how good it is.
@@ -103,11 +102,4 @@ impl Outcome {
             ranks => format!("{ranks} ranks of {threads}"),
         }
     }
-}
-
-/// SHA-256 of all parameters as little-endian bytes, in hexadecimal digits.
-fn parameters_sha256(classifier: &Classifier<f32>) -> String {
-    let mut bytes = Vec::new();
-    classifier.network().parameters().iter().for_each(|parameter| parameter.write_le(&mut bytes));
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
