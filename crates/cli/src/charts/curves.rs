@@ -10,6 +10,9 @@ const SIZE: (u32, u32) = (1080, 430);
 /// Up to so many epochs each has a dot.
 const MOST_DOTS: usize = 40;
 
+/// Larger losses are drawn as this one: in a range without end plotters looks for labels without end.
+const LARGEST_LOSS: f64 = 1e300;
+
 /// One quantity over the epochs, of the training and the test part.
 struct Panel {
     title: &'static str,
@@ -22,10 +25,12 @@ struct Panel {
 
 /// Loss and accuracy by epoch, side by side, of the training part and of the one that was evaluated, which is called `held_out`.
 pub(crate) fn curves(epochs: &[EpochRecord], held_out: &str) -> Result<String> {
-    let points = |value: fn(&EpochRecord) -> Option<f64>| -> Vec<(f64, f64)> {
-        epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?))).collect()
+    let points = |value: fn(&EpochRecord) -> Option<f64>, largest: f64| -> Vec<(f64, f64)> {
+        let point = |epoch: &EpochRecord| Some((epoch.epoch as f64, value(epoch)?.clamp(0.0, largest)));
+        epochs.iter().filter_map(point).collect()
     };
-    let (train, test) = (points(|epoch| Some(epoch.loss)), points(|epoch| epoch.validation_loss));
+    let losses = |value| points(value, LARGEST_LOSS);
+    let (train, test) = (losses(|epoch| Some(epoch.loss)), losses(|epoch| epoch.validation_loss));
     let largest = train.iter().chain(&test).map(|point| point.1).fold(0.0, f64::max);
     let loss = Panel {
         title: "Loss",
@@ -35,7 +40,8 @@ pub(crate) fn curves(epochs: &[EpochRecord], held_out: &str) -> Result<String> {
         train,
         test,
     };
-    let (train, test) = (points(|epoch| Some(epoch.accuracy)), points(|epoch| epoch.validation_accuracy));
+    let shares = |value| points(value, 1.0);
+    let (train, test) = (shares(|epoch| Some(epoch.accuracy)), shares(|epoch| epoch.validation_accuracy));
     let smallest = train.iter().chain(&test).map(|point| point.1).fold(0.95, f64::min);
     let accuracy = Panel {
         title: "Accuracy",
@@ -81,7 +87,7 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel, held_out: &str) -> 
         .axis_desc_style(text(15))
         // Between two epochs there is nothing to label.
         .x_label_formatter(&|x| if x.fract() == 0.0 { format!("{x}") } else { String::new() })
-        .y_label_formatter(&|y| format!("{y:.decimals$}"))
+        .y_label_formatter(&|y| if *y < 1e6 { format!("{y:.decimals$}") } else { format!("{y:.1e}") })
         .draw()
         .map_err(failed)?;
     for (name, points, color) in [("train", train, COLORS[0]), (held_out, test, COLORS[1])] {
@@ -106,4 +112,28 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, panel: Panel, held_out: &str) -> 
         .label_font(text(15))
         .draw()
         .map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn numbers_of_any_size_are_drawn() {
+        for (loss, accuracy) in [(f64::MAX, 0.5), (1.75e308, f64::MAX), (1.0, -1e308), (f64::MIN, f64::MIN)] {
+            let text = format!(
+                r#"[{{"epoch":1,"loss":{loss:e},"accuracy":{accuracy:e},"validation_loss":{loss:e},
+                "validation_accuracy":{accuracy:e},"learning_rate":0.1,"seconds":0.1}}]"#
+            );
+            let epochs: Vec<EpochRecord> = serde_json::from_str(&text).expect("epochs");
+            let (sender, receiver) = mpsc::channel();
+            thread::spawn(move || sender.send(curves(&epochs, "test").expect("a picture")));
+            let picture = receiver.recv_timeout(Duration::from_secs(30)).expect("an end");
+            assert!(picture.trim_end().ends_with("</svg>"), "{loss:e} {accuracy:e}");
+            assert!(picture.len() < 20_000, "{loss:e} {accuracy:e}: {} bytes", picture.len());
+        }
+    }
 }
