@@ -1,6 +1,7 @@
 //! A directory that files are written into, each whole or not at all.
 
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ pub(crate) struct OutputDirectory {
 impl OutputDirectory {
     /// Makes the directory that `option` names if it is missing, and makes sure that each of `files` can be written into it:
     /// to be called before the work that the files will hold.
-    pub(crate) fn prepare(option: &str, path: &Path, files: &[&str]) -> Result<Self> {
+    pub(crate) fn prepare(option: &str, path: &Path, files: &[impl AsRef<Path>]) -> Result<Self> {
         if path.exists() && !path.is_dir() {
             bail!("{option} {}: it is a file; name a directory", path.display());
         }
@@ -37,16 +38,18 @@ impl OutputDirectory {
     }
 
     /// The directory of the file that `--out` names, and the file's name in it. The file may be none of those that are read.
-    pub(crate) fn of_file<'a>(out: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<(Self, String)> {
+    pub(crate) fn of_file<'a>(
+        out: &'a Path,
+        inputs: impl Iterator<Item = &'a Path>,
+    ) -> Result<(Self, &'a OsStr)> {
         let name = out.file_name().with_context(|| format!("--out {}: name a file", out.display()))?;
         for input in inputs {
             if is_same(input, out) {
                 bail!("--out {}: it is read as well, and would be lost; name another file", out.display());
             }
         }
-        let name = name.to_string_lossy().into_owned();
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok((Self::prepare("--out", parent, &[&name])?, name))
+        Ok((Self::prepare("--out", parent, &[name])?, name))
     }
 
     /// Keeps other trainings out until this is dropped, or the process ends in any way: they would write over each other. What is
@@ -72,12 +75,12 @@ impl OutputDirectory {
     }
 
     /// The path of a file in it.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
 
     /// Writes a file beside its place, syncs and renames it, so that no reader ever sees half of it.
-    pub(crate) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, name: impl AsRef<Path>, contents: &[u8]) -> Result<()> {
         let path = self.file(name);
         let write = || -> io::Result<()> {
             let mut file = temporary_file(&self.path)?;

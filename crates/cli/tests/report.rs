@@ -77,6 +77,22 @@ fn metrics_of_another_model_are_not_shown() {
     is_unknown(&report("model"), "there is no metrics.json beside the model.</p>");
 }
 
+/// Other systems have no such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_has_the_very_name_that_was_given() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = with_model();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.html");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+    command.current_dir(place.path(".")).args(["report", "--model", MODEL, "--out"]).arg(name);
+    assert!(command.output().unwrap().status.success());
+    let names = fs::read_dir(place.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, [name, "model".as_ref()]);
+}
+
 #[test]
 fn a_page_that_cannot_be_written_is_told() {
     let place = with_model();

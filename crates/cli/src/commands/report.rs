@@ -57,7 +57,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         layers: model.classifier.summary(),
         settings: model.config.as_ref().map(config::to_toml).transpose()?,
     };
-    directory.write(&name, page.render()?.as_bytes())?;
+    directory.write(name, page.render()?.as_bytes())?;
     if args.json {
         return print_json(&report);
     }
