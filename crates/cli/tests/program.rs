@@ -313,6 +313,13 @@ fn mistakes_are_one_line_and_exit_code_two() {
         ("train --hidden 8,x".into(), &["--hidden"]),
         ("train --hidden 99999999999,99999999999".into(), &["--hidden"]),
         ("train --epochs 0".into(), &["--epochs"]),
+        ("train --epochs 10000000000000000000".into(), &["--epochs", "at most 9223372036854775807"]),
+        ("train --batch 10000000000000000000".into(), &["--batch", "at most"]),
+        ("train --patience 10000000000000000000".into(), &["--patience", "at most"]),
+        (
+            "train --classifier softmax-regression --max-iterations 10000000000000000000".into(),
+            &["--max-iterations", "at most"],
+        ),
         ("train --batch 0".into(), &["--batch"]),
         ("train --learning-rate NaN".into(), &["--learning-rate"]),
         ("train --learning-rate=-1".into(), &["--learning-rate"]),
@@ -364,7 +371,7 @@ fn mistakes_are_one_line_and_exit_code_two() {
         ("train --epochs 1.5".into(), &["--epochs", "whole number"]),
         ("train --epochs 1 --out taken".into(), &["taken/curves.svg", "directory"]),
         ("gradients --classes 1".into(), &["--classes", "at least 2"]),
-        ("gradients --classes 18446744073709551615 --batch 9".into(), &["--classes", "--batch"]),
+        ("gradients --classes 9223372036854775807 --batch 9".into(), &["--classes", "--batch"]),
         ("gradients --classes 2 --batch 2 --out text".into(), &["text"]),
         ("gradients --classes 0".into(), &["--classes"]),
         ("gradients --batch 0".into(), &["--batch"]),
@@ -389,6 +396,37 @@ fn mistakes_are_one_line_and_exit_code_two() {
         }
         assert_eq!(place.names("."), before, "{arguments} left something behind");
         assert_eq!(place.names("taken"), ["curves.svg"], "{arguments}");
+    }
+}
+
+/// Settings are kept in UTF-8. Other systems than Linux may have no other paths.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_that_settings_cannot_hold_are_told_by_their_option() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    place.write("c.toml", "[network]\nhidden = [8]\n");
+    for arguments in [
+        "train --out",
+        "train --config c.toml --out",
+        "train --resume",
+        "train --data",
+        "train --data-dir",
+        "train --test-data",
+        "train --labels",
+        "train --classifier softmax-regression --warm-start",
+        "evaluate --model m --data",
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        command.current_dir(place.path(".")).args(arguments.split_whitespace());
+        let output = command.arg(std::ffi::OsStr::from_bytes(b"caf\xe9.csv")).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{arguments}: {message}");
+        let option = arguments.split(' ').next_back().unwrap();
+        for words in [option, "caf\u{fffd}.csv", "expected a path in UTF-8"] {
+            assert!(message.contains(words), "{arguments}: {message:?} does not say {words:?}");
+        }
+        assert_eq!(place.names("."), ["c.toml"], "{arguments}");
     }
 }
 

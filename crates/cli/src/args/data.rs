@@ -1,4 +1,4 @@
-use super::values::{ColumnName, DataSource, DelimiterName, ImageShape, share};
+use super::values::{ColumnName, DataSource, DelimiterName, ImageShape, data_source, share};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataArgs {
     /// digits, fashion-mnist or spiral, or a file: .csv, .tsv, .npy, .npz, .safetensors, IDX; .gz as well; .parquet in a build with that feature
-    #[arg(long, value_name = "NAME|FILE", default_value = "digits")]
+    #[arg(long, value_name = "NAME|FILE", value_parser = data_source(), default_value = "digits")]
     pub(crate) data: DataSource,
 
     /// Directory of the four files of Fashion-MNIST [default: where Debian's package puts them]

@@ -1,6 +1,6 @@
 //! What the commands take that begin with a model file.
 
-use super::values::{DataSource, threads};
+use super::values::{DataSource, data_source, threads};
 use super::{ArrayArgs, DataArgs};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct RowsArgs {
     /// digits, fashion-mnist, spiral, or a file with labels, all of whose rows are taken
     /// [default: the test part of what the model was trained on]
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", value_parser = data_source())]
     pub(crate) data: Option<DataSource>,
 
     /// Directory of the four files of Fashion-MNIST [default: where Debian's package puts them]

@@ -3,14 +3,11 @@ use super::classifier::ClassifierName;
 use super::data::{DataArgs, is_false};
 use super::network::NetworkArgs;
 use super::regression::RegressionArgs;
-use super::values::{at_least_one, not_negative, positive, share, threads};
+use super::values::{MOST, at_least_one, not_negative, positive, share, threads};
 use chainrule_models::ClassWeights;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-
-/// TOML has no larger numbers.
-const MOST_SEED: u64 = i64::MAX as u64;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -50,6 +47,22 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub(crate) settings: Config,
+}
+
+impl TrainArgs {
+    /// Every path that settings keep, with its option.
+    pub(crate) fn kept_paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let Config { data, regression, run, .. } = &self.settings;
+        let paths = [
+            ("--out", Some(&run.out)),
+            ("--resume", self.resume.as_ref()),
+            ("--data-dir", data.data_dir.as_ref()),
+            ("--test-data", data.test_data.as_ref()),
+            ("--labels", data.arrays.labels.as_ref()),
+            ("--warm-start", regression.warm_start.as_ref()),
+        ];
+        paths.into_iter().filter_map(|(option, path)| Some((option, path?.as_path())))
+    }
 }
 
 /// All settings of a training: what flags say, and what config.toml holds, a table for each field.
@@ -203,7 +216,7 @@ pub(crate) struct TrainingArgs {
     pub(crate) calibrate: bool,
 
     /// Seed of a network's first parameters, the order of the rows, the split, dropout, and the spiral's points
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED), default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST), default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
 

@@ -1,10 +1,14 @@
 //! What stands behind an option, and what a user may write there.
 
 use chainrule_data::Column;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// TOML has no larger whole numbers.
+pub(super) const MOST: u64 = i64::MAX as u64;
 
 /// The most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
@@ -47,6 +51,14 @@ impl DataSource {
             DataSource::Digits | DataSource::FashionMnist | DataSource::Spiral => None,
         }
     }
+}
+
+/// A name or a path as text, which is how settings and models keep it.
+pub(super) fn data_source() -> impl TypedValueParser<Value = DataSource> {
+    OsStringValueParser::new().try_map(|text| match text.to_str() {
+        Some(text) => text.parse(),
+        None => Err("expected a path in UTF-8, as settings are kept in it".to_owned()),
+    })
 }
 
 impl FromStr for DataSource {
@@ -195,8 +207,8 @@ impl FromStr for Hidden {
 }
 
 pub(crate) fn whole(text: &str, least: usize) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|&number| number >= least);
-    number.ok_or_else(|| format!("expected a whole number, at least {least}"))
+    let number = text.parse().ok().filter(|&number| number >= least && number as u64 <= MOST);
+    number.ok_or_else(|| format!("expected a whole number, at least {least} and at most {MOST}"))
 }
 
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {

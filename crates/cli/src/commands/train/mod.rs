@@ -44,6 +44,13 @@ fn run_on(ranks: &Ranks, args: &TrainArgs, matches: &ArgMatches) -> Result<ExitC
 
 /// The settings of command line and files, which suit each other.
 fn settled(args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
+    for (option, path) in args.kept_paths() {
+        ensure!(
+            path.to_str().is_some(),
+            "{option} {}: expected a path in UTF-8, as settings are kept in it",
+            path.display()
+        );
+    }
     let mut config = match (&args.config, &args.resume) {
         (Some(file), _) => config::read(file, &args.settings, matches)?,
         (None, Some(directory)) => {
