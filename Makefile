@@ -70,6 +70,11 @@ test-mpi: openblas mpi
 check: openblas
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	@# The peers' program is a workspace of its own, which nothing else here builds. Without a network nobody can tell.
+	@if $(CARGO) update --workspace --locked --manifest-path benches/peers/rust/Cargo.toml 2>&1 | grep "cannot update"; then \
+		echo "benches/peers/rust/Cargo.lock is behind: cargo update --workspace --manifest-path benches/peers/rust/Cargo.toml"; \
+		exit 1; \
+	fi
 
 interop: openblas
 	@sh scripts/interop.sh
