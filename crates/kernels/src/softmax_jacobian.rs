@@ -7,7 +7,7 @@ use crate::scratch::with_scratch;
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
 /// The Jacobian of softmax for one sample, J\[i, j\] = ∂sᵢ/∂xⱼ = sᵢ (δᵢⱼ - sⱼ), that is diag(s) - s sᵀ.
 ///
@@ -55,13 +55,15 @@ pub fn softmax_backward_stored_jacobian<F: Real>(s: ArrayView2<F>, dy: ArrayView
     assert_same_shapes("softmax_backward_stored_jacobian", &s, &dy, &dx);
     compile_once!(|s: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>| {
         for_each_task(s, dy, dx, |s, dy, mut dx| {
-            with_scratch(s.ncols() * s.ncols(), |jacobian| {
+            let classes = s.ncols();
+            with_scratch(classes * classes, |jacobian| {
                 for i in 0..s.nrows() {
                     fill_jacobian(row(&s, i), jacobian);
+                    let jacobian =
+                        ArrayView2::from_shape((classes, classes), &*jacobian).expect("a square matrix");
                     // dxᵀ = dyᵀ Jᵀ, and J is symmetric.
-                    let jacobian = ArrayView2::from_shape((s.ncols(), s.ncols()), &*jacobian);
-                    let jacobian = jacobian.expect("a square matrix");
-                    let (dy, dx) = (dy.slice(s![i..=i, ..]), dx.slice_mut(s![i..=i, ..]));
+                    let (dy, dx) = (dy.index_axis(Axis(0), i), dx.index_axis_mut(Axis(0), i));
+                    let (dy, dx) = (dy.insert_axis(Axis(0)), dx.insert_axis(Axis(0)));
                     matmul(F::one(), dy, jacobian, F::zero(), dx);
                 }
             });
