@@ -63,6 +63,13 @@ fn columns_are_found_by_name_or_by_place() {
     assert_eq!(encoder.input_names(), ["column 1", "column 2"]);
     assert_eq!(encoder.target(), "column 3");
     assert_eq!(inputs(&rows(&encoder, "b,a\n1,0\n").expect("rows")), array![[1.0, 0.0]]);
+    // A row of categories whose number is missing is none.
+    let filled = with(|options| (options.missing, options.text_is_categorical) = (Missing::Mean, true));
+    let (encoder, names) = self::encoder("1.5,red,p\n2.5,blue,q\n", &filled);
+    let expected = array![[2.0, 0.0, 1.0], [3.0, 1.0, 0.0]];
+    assert_eq!(inputs(&rows(&encoder, ",red\n3,blue\n").expect("rows")), expected);
+    assert_eq!(inputs(&labelled(&encoder, &names, ",red,p\n3,blue,q\n").expect("rows")), expected);
+    assert_eq!(inputs(&rows(&encoder, "size,colour\n3,blue\n").expect("rows")).nrows(), 1);
     let (encoder, _) = self::encoder("a,y\n1,p\n2,q\n", &with(|options| options.header = Header::Yes));
     assert_eq!(
         message(rows(&encoder, "1,2\n3,4\n")),

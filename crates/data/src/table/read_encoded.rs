@@ -18,7 +18,8 @@ impl Encoder {
     /// any order and beside others; else by their places. The target column may be there or not, and is not looked at.
     ///
     /// Whether the first line is a header is decided as for the table that the encoder was fitted to; it is one, too, if it
-    /// holds the names of all inputs.
+    /// holds the names of all inputs. Where there was no header, it is one only if a column of numbers holds a text in it:
+    /// a row of categories, with its numbers missing, looks like a header else.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Gzip`], and [`Error::Table`] with whatever is wrong and where; missing values are errors, unless
@@ -59,12 +60,12 @@ impl Encoder {
         let error = |problem| Error::Table { path: path.into(), problem };
         let mut records = Records::open(path, self.parts.delimiter)?;
         let first = records.next()?.ok_or_else(|| error(TableProblem::Empty))?;
-        let (is_header, by_name) = self.is_header(first);
-        let names = by_name.then(|| names(path, first)).transpose()?;
+        let names = self.has_names(first).then(|| names(path, first)).transpose()?;
         let slots = match &names {
             Some(names) => self.slots_by_name(names, first.line, class_names.is_some()),
             None => self.slots_by_place(first, class_names.is_some()),
         };
+        let slots = slots.map_err(error)?;
 
         let (mut inputs, mut columns) = (Vec::new(), Vec::new());
         for (_, column) in self.inputs() {
@@ -80,9 +81,10 @@ impl Encoder {
                 EncodedKind::Target | EncodedKind::Ignored => {}
             }
         }
+        let is_header = names.is_some() || self.is_nameless_header(first, &slots, &inputs);
         let target = Dictionary::fixed(class_names.unwrap_or_default());
         let missing = (&self.parts.missing_markers[..], on_missing);
-        let mut rows = RowReader::new(path, names.as_deref(), slots.map_err(error)?, inputs, target, missing);
+        let mut rows = RowReader::new(path, names.as_deref(), slots, inputs, target, missing);
         if !is_header {
             rows.push(first)?;
         }
@@ -102,21 +104,34 @@ impl Encoder {
         Ok((EncodedRows::new(Arc::new(cells), None, plan), labels))
     }
 
-    /// Whether the first record is a header, and whether columns are found by its names.
-    fn is_header(&self, first: Record) -> (bool, bool) {
-        let texts = || could_be_header(first, &self.parts.missing_markers);
+    /// Whether columns are found by the names in the first record.
+    fn has_names(&self, first: Record) -> bool {
         let names_all =
             || self.inputs().all(|(_, column)| first.fields().any(|field| field == column.name.as_bytes()));
-        match (self.parts.header, self.parts.named) {
-            // The format has names.
-            (_, named) if first.unit == Unit::Row => (true, named),
-            (Header::No, _) => (false, false),
-            (Header::Auto, false) => (texts(), false),
-            (Header::Auto, true) => {
-                let is_header = texts() || names_all();
-                (is_header, is_header)
+        self.parts.named
+            && match self.parts.header {
+                // The format has names.
+                _ if first.unit == Unit::Row => true,
+                Header::Yes => true,
+                Header::No => false,
+                Header::Auto => could_be_header(first, &self.parts.missing_markers) || names_all(),
             }
-            (Header::Yes, named) => (true, named),
+    }
+
+    /// Whether the first record, in which columns are found by their places, is a header all the same.
+    fn is_nameless_header(&self, first: Record, slots: &[Slot], inputs: &[Input]) -> bool {
+        // Texts are no sign of a header where they may be categories.
+        let is_text = |(slot, field): (&Slot, &[u8])| {
+            !field.is_empty() && matches!(slot, Slot::Input(input) if matches!(inputs[*input], Input::Number))
+        };
+        match self.parts.header {
+            _ if first.unit == Unit::Row => true,
+            Header::Yes => true,
+            Header::No => false,
+            Header::Auto => {
+                could_be_header(first, &self.parts.missing_markers)
+                    && slots.iter().zip(first.fields()).any(is_text)
+            }
         }
     }
 
