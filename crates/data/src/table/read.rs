@@ -1,7 +1,7 @@
 use super::columns::{Columns, Role};
 use super::records::Records;
-use super::row_reader::{Input, OnMissing, RowReader, Slot};
-use super::{Missing, Table, TableOptions, TableProblem};
+use super::row_reader::{Input, RowReader, Slot};
+use super::{Table, TableOptions, TableProblem};
 use crate::dictionary::Dictionary;
 use crate::{Error, class_names};
 use std::path::Path;
@@ -44,14 +44,9 @@ impl Table {
             }
         };
         let slots = columns.roles.iter().map(&mut slot).collect();
-        let on_missing = match options.missing {
-            Missing::Error => OnMissing::Refuse,
-            Missing::DropRow => OnMissing::Drop,
-            Missing::Mean | Missing::Median | Missing::MostFrequent => OnMissing::Keep,
-        };
         let target = Dictionary::growing(options.max_classes);
         let names = columns.names.as_deref();
-        let mut rows = RowReader::new(path, names, slots, inputs, target, (markers, on_missing));
+        let mut rows = RowReader::new(path, names, slots, inputs, target, (markers, options.missing.into()));
         if names.is_none() {
             rows.push(first)?;
         }

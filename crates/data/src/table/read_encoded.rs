@@ -4,7 +4,7 @@ use super::encoded_rows::{EncodedRows, Plan};
 use super::encoder::{EncodedKind, Encoder};
 use super::records::{Record, Records};
 use super::row_reader::{Input, OnMissing, RowReader, Slot};
-use super::{Column, Header, Missing, TableProblem, Unit};
+use super::{Column, Header, TableProblem, Unit};
 use crate::dictionary::Dictionary;
 use crate::file::short_name;
 use crate::{DataSet, Description, Error};
@@ -35,12 +35,7 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::read_rows`]; [`TableProblem::NoColumn`] without the target column, [`TableProblem::UnseenLabel`].
     pub fn read_labelled(&self, path: &Path, class_names: &[String]) -> Result<DataSet, Error> {
-        let on_missing = match self.parts.missing {
-            Missing::Error => OnMissing::Refuse,
-            Missing::DropRow => OnMissing::Drop,
-            Missing::Mean | Missing::Median | Missing::MostFrequent => OnMissing::Keep,
-        };
-        let (inputs, labels) = self.read(path, Some(class_names), on_missing)?;
+        let (inputs, labels) = self.read(path, Some(class_names), self.parts.missing.into())?;
         let description = Description {
             name: short_name(path),
             class_names: class_names.into(),

@@ -1,6 +1,6 @@
 use super::cells::{Cell, CellKind, Cells, MISSING, UNSEEN};
 use super::records::Record;
-use super::{Place, TableProblem, Unseen};
+use super::{Missing, Place, TableProblem, Unseen};
 use crate::Error;
 use crate::csv_rows::{excerpt, number};
 use crate::dictionary::{Dictionary, Refused};
@@ -27,6 +27,16 @@ pub(super) enum OnMissing {
     Refuse,
     Drop,
     Keep,
+}
+
+impl From<Missing> for OnMissing {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Error => OnMissing::Refuse,
+            Missing::DropRow => OnMissing::Drop,
+            Missing::Mean | Missing::Median | Missing::MostFrequent => OnMissing::Keep,
+        }
+    }
 }
 
 /// Makes cells and labels of records.
