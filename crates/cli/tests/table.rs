@@ -8,6 +8,8 @@ use place::Place;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A table of which size and colour together tell the kind: `rows` rows from row `first` on, some sizes missing.
 fn table(first: usize, rows: usize, separator: &str) -> String {
@@ -178,6 +180,41 @@ fn what_is_wrong_with_a_table_is_told_by_file_line_and_column() {
         message.contains("strange.csv") && message.contains("line") && message.contains("cat"),
         "{message}"
     );
+}
+
+/// The rows are all that is read of a pipe: what is opened once more waits for ever, or is empty.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once() {
+    let place = Place::new();
+    place.write("t.csv", table(0, 200, ","));
+    place.ok(&format!("train --data t.csv {TRAIN} --epochs 2 --out file"));
+    let program = env!("CARGO_BIN_EXE_chainrule");
+    let train = |data: &str, out: &str| format!("'{program}' train --data {data} {TRAIN} --epochs 2 --out {out}");
+    for (out, script) in [
+        ("named", format!("mkfifo p; cat t.csv > p & exec {}", train("p", "named"))),
+        ("nameless", format!("cat t.csv | {}", train("/dev/stdin", "nameless"))),
+    ] {
+        let mut shell = Command::new("sh");
+        let mut shell = shell.current_dir(place.0.path()).args(["-c", &script]).spawn().unwrap();
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = shell.try_wait().unwrap() {
+                break status;
+            }
+            if start.elapsed() > Duration::from_secs(60) {
+                shell.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.success(), "{out}: {status}");
+        assert_eq!(place.metrics(out)["parameters_sha256"], place.metrics("file")["parameters_sha256"]);
+        let output = place.run(&format!("evaluate --model {out}/model.safetensors"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+        assert!(message.contains("was no file that can be read again; name rows by --data"), "{message}");
+        place.ok(&format!("evaluate --model {out}/model.safetensors --data t.csv"));
+    }
 }
 
 /// An NPY file of one or two dimensions, of numbers of one kind as they lie in memory.

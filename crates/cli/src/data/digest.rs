@@ -1,18 +1,32 @@
 use crate::args::{DataArgs, DataSource};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 impl DataArgs {
-    /// SHA-256 of all files that the rows come from, in hexadecimal digits; none for a built-in set.
+    /// The files that the rows come from; none for a built-in set.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let DataSource::File(path) = &self.data else { return Vec::new() };
+        let others = [&self.arrays.labels, &self.test_data];
+        [path].into_iter().chain(others.into_iter().flatten()).map(|path| path.as_path()).collect()
+    }
+
+    /// SHA-256 of all files that the rows come from, in hexadecimal digits; none for a built-in set, and where one of them, as a
+    /// pipe, can be read only once.
     pub(crate) fn digest(&self) -> Result<Option<String>> {
-        let DataSource::File(path) = &self.data else { return Ok(None) };
+        let files = self.files();
+        for path in &files {
+            let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+            if !metadata.is_file() {
+                return Ok(None);
+            }
+        }
         let mut digest = Sha256::new();
-        let files = [Some(path), self.arrays.labels.as_ref(), self.test_data.as_ref()];
-        files.into_iter().flatten().try_for_each(|path| add(path, &mut digest))?;
-        Ok(Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+        files.iter().try_for_each(|path| add(path, &mut digest))?;
+        let digits = || digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((!files.is_empty()).then(digits))
     }
 }
 

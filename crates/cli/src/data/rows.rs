@@ -64,20 +64,29 @@ impl RowsArgs {
         if self.data_dir.is_some() {
             data.data_dir.clone_from(&self.data_dir);
         }
-        if let Some(expected) = model.classifier.metadata(DATA_SHA256) {
-            let found = data.digest().with_context(|| {
-                format!(
-                    "{}: the model was trained on {}; name other rows by --data",
+        let files = data.files();
+        match model.classifier.metadata(DATA_SHA256) {
+            Some(expected) => {
+                let found = data.digest().with_context(|| {
+                    format!(
+                        "{}: the model was trained on {}; name other rows by --data",
+                        model.path.display(),
+                        data.data
+                    )
+                })?;
+                ensure!(
+                    found.as_deref() == Some(expected),
+                    "{}: {} is no longer what the model was trained on, so its test part is not known; name rows by --data",
                     model.path.display(),
                     data.data
-                )
-            })?;
-            ensure!(
-                found.as_deref() == Some(expected),
-                "{}: {} is no longer what the model was trained on, so its test part is not known; name rows by --data",
+                );
+            }
+            None => ensure!(
+                files.is_empty(),
+                "{}: the model was trained on {}, which was no file that can be read again; name rows by --data",
                 model.path.display(),
                 data.data
-            );
+            ),
         }
         let seed = config.training.seed;
         let validation = data.validation_fraction.unwrap_or(0.0);

@@ -23,7 +23,12 @@ pub(super) struct ParquetRecords {
 impl ParquetRecords {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let problem = |problem| Error::Table { path: path.into(), problem };
-        let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let io_error = |source| Error::Io { path: path.into(), source };
+        // It begins with its end; and a pipe that is opened once more may wait for ever.
+        if !path.metadata().map_err(io_error)?.is_file() {
+            return Err(problem(TableProblem::ParquetNotAFile));
+        }
+        let file = File::open(path).map_err(io_error)?;
         let reader = guarded(|| SerializedFileReader::new(file)).map_err(problem)?;
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for column in reader.metadata().file_metadata().schema().get_fields() {

@@ -83,6 +83,22 @@ fn what_is_wrong_is_named_by_row() {
     }
 }
 
+/// It would wait for a second writer.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("t.parquet");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let to = path.clone();
+    std::thread::spawn(move || std::fs::write(to, FILES[0]));
+    std::thread::spawn(move || sender.send(message(Table::read(&path, &TableOptions::default()))));
+    let message = receiver.recv_timeout(std::time::Duration::from_secs(20)).expect("an answer");
+    assert_eq!(message, ": a Parquet file can be read only from a regular file");
+}
+
 #[test]
 fn a_file_cut_anywhere_is_an_error() {
     for length in 4..FILES[1].len() {

@@ -312,6 +312,10 @@ pub enum TableProblem {
     #[error(": text columns can be found only in a regular file; name the categorical columns")]
     NotAFile,
 
+    /// A Parquet file, of which the end is read first, comes from a pipe.
+    #[error(": a Parquet file can be read only from a regular file")]
+    ParquetNotAFile,
+
     /// The delimiter cannot be one.
     #[error(": the delimiter is {found:?}, expected an ASCII character other than a quote or a line's end")]
     Delimiter {
