@@ -7,6 +7,7 @@ use chainrule_core::Real;
 use chainrule_data::Encoder;
 use chainrule_models::Classifier;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Keys of the classifier's metadata.
@@ -33,6 +34,14 @@ impl Model {
             config: config.transpose().with_context(named(CONFIG))?,
             encoder: encoder.transpose().with_context(named(ENCODER))?,
             classifier,
+        })
+    }
+
+    /// How rows of a table become inputs: as those that it was trained on; where these were no table, a number is an input.
+    pub(crate) fn table_encoder(&self) -> Result<Cow<'_, Encoder>> {
+        Ok(match &self.encoder {
+            Some(encoder) => Cow::Borrowed(encoder),
+            None => Cow::Owned(Encoder::of_numbers(self.classifier.network().inputs())?),
         })
     }
 

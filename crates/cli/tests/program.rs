@@ -4,9 +4,11 @@
 
 mod place;
 
+use flate2::{Compression, write::GzEncoder};
 use place::{MODEL, Place, with_model};
 use serde_json::Value;
 use std::fs;
+use std::io::Write as _;
 use std::process::Command;
 
 #[test]
@@ -176,6 +178,39 @@ fn predict_writes_a_class_and_its_probabilities() {
         assert!(probabilities.iter().all(|&p| p <= probabilities[class]));
     }
     assert_eq!(lines.count(), 2);
+}
+
+#[test]
+fn predict_reads_every_table_for_a_model_of_arrays() {
+    let place = with_model();
+    let row = |value: usize| (0..64).map(|i| ((i * value) % 17).to_string()).collect::<Vec<_>>();
+    let text = |separator: &str| format!("{}\n{}\n", row(3).join(separator), row(5).join(separator));
+    place.write("rows.csv", text(","));
+    place.write("rows.tsv", text("\t"));
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(text(",").as_bytes()).unwrap();
+    place.write("rows.csv.gz", gzip.finish().unwrap());
+    let header: Vec<String> = (0..64).map(|i| format!("pixel {i}")).collect();
+    place.write("named.csv", format!("{},digit\n{},3\n{},5\n", header.join(","), row(3).join(","), row(5).join(",")));
+    let predict = |input: &str| place.ok(&format!("predict --model {MODEL} --input {input}"));
+    let expected = predict("rows.csv");
+    assert_eq!(expected.lines().count(), 3);
+    for input in ["rows.tsv", "rows.csv.gz", "named.csv"] {
+        assert_eq!(predict(input), expected, "{input}");
+    }
+}
+
+/// A row that never ends is no reason to take all memory there is.
+#[cfg(target_os = "linux")]
+#[test]
+fn predict_ends_where_a_row_does_not() {
+    let place = with_model();
+    let program = env!("CARGO_BIN_EXE_chainrule");
+    let script = format!("ulimit -v 4000000; exec '{program}' predict --model {MODEL} --input /dev/zero");
+    let output = Command::new("sh").current_dir(place.0.path()).args(["-c", &script]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+    assert!(message.contains("/dev/zero, line 1, column 1: the field is longer than"), "{message}");
 }
 
 #[test]

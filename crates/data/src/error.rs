@@ -237,52 +237,6 @@ pub enum Error {
         found: (usize, usize),
     },
 
-    /// A row of a CSV file has another number of fields than asked for, or than the first row has.
-    #[error("{}, line {line}: expected {expected} columns, found {found}", .path.display())]
-    CsvWidth {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Columns needed.
-        expected: usize,
-        /// Columns found.
-        found: usize,
-    },
-
-    /// A field of a CSV file is not a number.
-    #[error("{}, line {line}, column {column}: expected a number, found {found:?}", .path.display())]
-    CsvNumber {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: usize,
-        /// The field, shortened if it is long.
-        found: String,
-    },
-
-    /// A field of a CSV file is NaN, infinite, or beyond the range of `f32`.
-    #[error("{}, line {line}, column {column}: expected a finite number, found {found:?}", .path.display())]
-    CsvNotFinite {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: usize,
-        /// The field, shortened if it is long.
-        found: String,
-    },
-
-    /// A CSV file has no rows of numbers.
-    #[error("{}: there are no rows of numbers, expected at least one", .path.display())]
-    CsvEmpty {
-        /// The file.
-        path: PathBuf,
-    },
-
     /// Something is wrong with a table, or with what was asked of it.
     #[error("{}{problem}", .path.display())]
     Table {

@@ -10,7 +10,7 @@
 //! | [`Table::read`] | your own table with labels, CSV or TSV: numbers, categories, missing values |
 //! | [`Encoder::read_rows`], [`Encoder::read_labelled`] | rows of another file as inputs of the same network |
 //! | [`read_arrays`], [`read_arrays_labelled`], [`read_array_rows`] | arrays in NPY, NPZ, IDX and safetensors files |
-//! | [`read_csv_rows`] | rows without labels, to predict |
+//! | [`Encoder::of_numbers`] | what reads tables of numbers for a network that was not trained on one |
 //! | [`read_idx`] | any IDX file of bytes |
 //! | [`split`], [`folds`] | which rows to train on, which to test |
 //!
@@ -37,21 +37,21 @@
 
 mod arrays;
 mod class_names;
-mod csv_rows;
 mod data_set;
 mod dictionary;
 mod digits;
 mod error;
+mod excerpt;
 mod fashion_mnist;
 mod file;
 mod folds;
 mod idx;
 mod nnfs;
+mod number;
 mod split;
 mod table;
 
 pub use arrays::{ArrayProblem, ArraySource, read_array_rows, read_arrays, read_arrays_labelled};
-pub use csv_rows::read_csv_rows;
 pub use data_set::{DataSet, Description};
 pub use digits::digits;
 pub use error::Error;

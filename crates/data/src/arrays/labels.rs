@@ -1,7 +1,7 @@
 use super::ArrayProblem;
 use super::element::NoLabel;
 use super::raw::{Failure, RawArray};
-use crate::csv_rows::excerpt;
+use crate::excerpt::excerpt;
 use crate::dictionary::{Dictionary, Refused};
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 use super::ArrayProblem;
 use super::element::{Element, Kind};
 use super::raw::{Failure, RawArray, header_bytes};
-use crate::csv_rows::excerpt;
+use crate::excerpt::excerpt;
 use std::io::Read;
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";

@@ -2,7 +2,8 @@ use super::records::{Record, Records};
 use super::row_reader::is_missing;
 use super::{Column, Header, Place, TableOptions, TableProblem, Unit};
 use crate::Error;
-use crate::csv_rows::{excerpt, number};
+use crate::excerpt::excerpt;
+use crate::number::number;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
+use super::columns::by_number;
 use super::options::is_delimiter;
-use super::{Delimiter, Header, Missing, Unseen};
+use super::{Delimiter, Header, Missing, TableOptions, Unseen};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::HashSet;
 use thiserror::Error;
@@ -113,6 +114,32 @@ pub enum EncoderProblem {
 }
 
 impl Encoder {
+    /// The encoder of a table of `width` columns of numbers, and of labels in the last column, if it is there: for a network that was
+    /// not trained on a table.
+    ///
+    /// Columns are found by their places; a header is passed over. Missing values are errors.
+    ///
+    /// # Errors
+    /// [`EncoderProblem::NoInputs`] if `width` is 0.
+    ///
+    /// ```
+    /// use chainrule_data::Encoder;
+    /// let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("rows.csv");
+    /// std::fs::write(&path, "length,width\n1.5,2\n3,4e-1\n")?;
+    ///
+    /// let rows = Encoder::of_numbers(2)?.read_rows(&path)?;
+    /// assert_eq!((rows.len(), rows.width()), (2, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of_numbers(width: usize) -> Result<Self, EncoderProblem> {
+        let column = |place, kind| EncodedColumn { name: by_number(place), kind };
+        let numbers = (0..width).map(|place| column(place, EncodedKind::Number { fill: None }));
+        let columns = numbers.chain([column(width, EncodedKind::Target)]).collect();
+        let TableOptions { delimiter, header, missing_markers, missing, .. } = TableOptions::default();
+        Parts { delimiter, header, named: false, missing_markers, missing, columns }.try_into()
+    }
+
     /// Number of inputs.
     pub fn width(&self) -> usize {
         self.width

@@ -126,6 +126,40 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
+fn a_table_of_numbers_needs_no_other_before_it() {
+    let encoder = Encoder::of_numbers(2).expect("an encoder");
+    let expected = array![[1.0, -2.5], [0.003, 4.0]];
+    for text in [
+        "1,-2.5\n0.003,4\n",
+        " 1 ,\t-2.5\r\n\" 0.003\" , \"4\"",
+        "width,height\n1,-2.5\n.003,4\n",
+        "1,-2.5,a\n.003,4,b\n",
+        "width,height,kind\n1,-2.5,a\n.003,4,b\n",
+        "\u{feff}\n1,-2.5\n\n.003,4\n",
+    ] {
+        assert_eq!(inputs(&rows(&encoder, text).expect(text)), expected, "{text:?}");
+    }
+    for (text, expected) in [
+        ("", ": the file is empty, expected rows of data"),
+        ("a,b\n", ": there are no rows below the header, expected at least one"),
+        ("1,2\n3\n", ", line 2: expected 2 columns, found 1"),
+        ("1\n", ", line 1: expected 3 columns, or 2 without the target, found 1"),
+        ("a,2\n", ", line 1, column 1: expected a number, found \"a\""),
+        ("a,b\nc,d\n", ", line 2, column 1: expected a number, found \"c\""),
+        ("1,2\n\n3,NaN\n", ", line 3, column 2: the value is missing (found \"NaN\"), expected one"),
+        ("1,2\n3,inf\n", ", line 2, column 2: expected a finite number, found \"inf\""),
+        (",\n1,2\n", ", line 1, column 1: the value is missing (found \"\"), expected one"),
+    ] {
+        assert_eq!(message(rows(&encoder, text)), expected, "{text:?}");
+    }
+    // Labels of one class are classes of the network's.
+    let names = ["a", "b"].map(String::from);
+    assert_eq!(labelled(&encoder, &names, "1,2,b\n3,4,b\n").expect("rows").labels(), [1, 1]);
+    assert_eq!(message(labelled(&encoder, &names, "1,2\n")), ", line 1: expected 3 columns, found 2");
+    assert_eq!(Encoder::of_numbers(0).expect_err("no inputs"), EncoderProblem::NoInputs);
+}
+
+#[test]
 fn unseen_and_missing_follow_the_policy() {
     let zeros = TableOptions { unseen: Unseen::Zeros, missing: Missing::Mean, ..options() };
     let (encoder, names) = encoder(TABLE, &zeros);

@@ -24,7 +24,7 @@ impl ParquetRecords {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let problem = |problem| Error::Table { path: path.into(), problem };
         let io_error = |source| Error::Io { path: path.into(), source };
-        // It begins with its end; and a pipe that is opened once more may wait for ever.
+        // Its end is read first; and a pipe that is opened once more may wait for ever.
         if !path.metadata().map_err(io_error)?.is_file() {
             return Err(problem(TableProblem::ParquetNotAFile));
         }

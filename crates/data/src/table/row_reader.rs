@@ -2,7 +2,8 @@ use super::cells::{Cell, CellKind, Cells, MISSING, UNSEEN};
 use super::records::Record;
 use super::{Missing, Place, TableProblem, Unseen};
 use crate::Error;
-use crate::csv_rows::{excerpt, number};
+use crate::excerpt::excerpt;
+use crate::number::number;
 use crate::dictionary::{Dictionary, Refused};
 use std::path::Path;
 
