@@ -200,6 +200,17 @@ fn predict_reads_every_table_for_a_model_of_arrays() {
     }
 }
 
+#[test]
+fn a_model_is_tried_on_rows_of_one_class() {
+    let place = with_model();
+    let row = |value: usize| (0..64).map(|i| ((i * value) % 17).to_string()).collect::<Vec<_>>().join(",");
+    place.write("threes.csv", format!("{},3\n{},3\n", row(3), row(5)));
+    let evaluation = place.json(&format!("evaluate --model {MODEL} --data threes.csv --json"));
+    let threes: Vec<u64> =
+        evaluation["confusion"][3].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    assert_eq!((&evaluation["rows"], threes.iter().sum::<u64>()), (&2.into(), 2), "{evaluation}");
+}
+
 /// A row that never ends is no reason to take all memory there is.
 #[cfg(target_os = "linux")]
 #[test]

@@ -4,7 +4,7 @@ use super::parts::{Parts, built_in_set, cut};
 use crate::args::{DataSource, RowsArgs};
 use crate::model::{DATA_SHA256, Model};
 use anyhow::{Context, Result, bail, ensure};
-use chainrule_data::{DataSet, Table, TableOptions, read_arrays_labelled};
+use chainrule_data::{DataSet, read_arrays_labelled};
 use std::path::Path;
 
 /// Share of a built-in set that is its test part, where it has none of its own and the model's settings say nothing else.
@@ -112,15 +112,7 @@ impl RowsArgs {
             return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
         self.arrays.refuse_for_table(path)?;
-        let set = match &model.encoder {
-            Some(encoder) => encoder.read_labelled(path, class_names).map_err(with_hint)?,
-            None => {
-                let table = Table::read(path, &TableOptions::default())?;
-                let all: Vec<usize> = (0..table.len()).collect();
-                table.fit_encoder(&all)?.read_labelled(path, class_names)?
-            }
-        };
-        Ok(set)
+        model.table_encoder()?.read_labelled(path, class_names).map_err(with_hint)
     }
 }
 
