@@ -182,6 +182,44 @@ fn what_is_wrong_with_a_table_is_told_by_file_line_and_column() {
     );
 }
 
+/// Only `train` has options that say how a table is read.
+#[test]
+fn a_hint_names_what_the_command_has() {
+    let place = Place::new();
+    place.write("t.csv", table(0, 120, ",").replace("NA", "1"));
+    place.ok("train --data t.csv --categorical colour --ignore id --hidden none --epochs 1 --quiet --out m");
+    place.ok("train --hidden none --epochs 1 --quiet --out digits");
+    place.write("missing.csv", "size,colour,kind\n,red,small red\n");
+    place.write("text.csv", "size,colour,kind\nbig,red,small red\n");
+    place.write("semicolon.csv", "size;colour;kind\n1;red;small red\n");
+    place.write("missing64.csv", format!("{}\n", ",".repeat(63)));
+    let message = |arguments: &str| {
+        let output = place.run(arguments);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{arguments}: {message}");
+        message.trim_end().to_owned()
+    };
+    let of_training = "; --missing mean, median or most-frequent in training lets a model fill it, unless it is a label";
+    for (model, file, expected) in [
+        ("m", "missing.csv", of_training),
+        ("m", "text.csv", "expected a number, found \"big\""),
+        ("m", "semicolon.csv", "; is the delimiter another than in training?"),
+        ("digits", "missing64.csv", "the value is missing (found \"\"), expected one"),
+    ] {
+        for arguments in ["predict --input", "evaluate --data", "report --data"] {
+            // A row to evaluate has a label, too.
+            if model == "m" || arguments.starts_with("predict") {
+                let message = message(&format!("{arguments} {file} --model {model}/model.safetensors"));
+                assert!(message.ends_with(expected), "{arguments} {file}: {message}");
+            }
+        }
+    }
+    for (file, option) in [("missing", "--missing"), ("text", "--categorical"), ("semicolon", "--delimiter")] {
+        let message = message(&format!("train --data {file}.csv --target kind --categorical colour --out n"));
+        assert!(message.contains(&format!("{option} ")) || message.contains(&format!("{option}?")), "{message}");
+    }
+}
+
 /// The rows are all that is read of a pipe: what is opened once more waits for ever, or is empty.
 #[cfg(unix)]
 #[test]

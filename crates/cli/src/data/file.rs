@@ -1,6 +1,6 @@
 use super::Parts;
 use super::arrays::Kind;
-use super::hints::with_hint;
+use super::hints::with_training_hint;
 use super::parts::cut;
 use crate::args::{ColumnName, DataArgs, DelimiterName, HeaderName, MissingName, UnseenName};
 use anyhow::{Result, ensure};
@@ -13,7 +13,7 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
         return array_parts(args, path, validation_fraction, seed);
     }
     args.arrays.refuse_for_table(path)?;
-    let table = Table::read(path, &args.table_options()).map_err(with_hint)?;
+    let table = Table::read(path, &args.table_options()).map_err(with_training_hint)?;
     let (rows, classes) = (table.len(), table.class_names().len());
     ensure!(
         classes <= rows / 2,
@@ -26,13 +26,13 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
     let rows = split(table.labels(), table.class_names().len(), validation_fraction, test_fraction, seed)?;
     let encoder = table.fit_encoder(&rows.train)?;
     let part = |rows: &[usize]| {
-        (!rows.is_empty()).then(|| table.encode(&encoder, rows).map_err(with_hint)).transpose()
+        (!rows.is_empty()).then(|| table.encode(&encoder, rows).map_err(with_training_hint)).transpose()
     };
     Ok(Parts {
         train: table.encode(&encoder, &rows.train)?,
         validation: part(&rows.validation)?,
         test: match &args.test_data {
-            Some(path) => Some(encoder.read_labelled(path, table.class_names()).map_err(with_hint)?),
+            Some(path) => Some(encoder.read_labelled(path, table.class_names()).map_err(with_training_hint)?),
             None => part(&rows.test)?,
         },
         image_shape: None,

@@ -1,5 +1,5 @@
 use super::arrays::{self, Kind};
-use super::hints::with_hint;
+use super::hints::with_model_hint;
 use crate::model::Model;
 use anyhow::{Result, ensure};
 use chainrule_core::Rows;
@@ -9,7 +9,8 @@ use std::path::Path;
 /// The rows of a file without labels, as the model takes them.
 pub(crate) fn input_rows(path: &Path, array: Option<&str>, model: &Model) -> Result<Box<dyn Rows<f32>>> {
     if matches!(Kind::of(path), Kind::Table) {
-        return Ok(Box::new(model.table_encoder()?.read_rows(path).map_err(with_hint)?));
+        let rows = model.table_encoder()?.read_rows(path);
+        return Ok(Box::new(rows.map_err(|error| with_model_hint(error, model))?));
     }
     let rows = read_array_rows(&arrays::inputs(path, array))?;
     let (expected, found) = (model.classifier.network().inputs(), rows.ncols());

@@ -1,5 +1,5 @@
 use super::arrays::Kind;
-use super::hints::with_hint;
+use super::hints::with_model_hint;
 use super::parts::{Parts, built_in_set, cut};
 use crate::args::{DataSource, RowsArgs};
 use crate::model::{DATA_SHA256, Model};
@@ -112,7 +112,8 @@ impl RowsArgs {
             return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
         self.arrays.refuse_for_table(path)?;
-        model.table_encoder()?.read_labelled(path, class_names).map_err(with_hint)
+        let rows = model.table_encoder()?.read_labelled(path, class_names);
+        rows.map_err(|error| with_model_hint(error, model))
     }
 }
 
