@@ -250,7 +250,7 @@ fn a_pipe_is_read_once() {
         let output = place.run(&format!("evaluate --model {out}/model.safetensors"));
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
-        assert!(message.contains("was no file that can be read again; name rows by --data"), "{message}");
+        assert!(message.contains("was no file that can be read again") && message.contains("--data"), "{message}");
         place.ok(&format!("evaluate --model {out}/model.safetensors --data t.csv"));
     }
 }
@@ -292,6 +292,15 @@ fn arrays_are_trained_on_and_predicted_for() {
     // What flags say stands in the configuration, too.
     place.ok("train --config m/config.toml --out n");
     assert_eq!(place.metrics("m")["parameters_sha256"], place.metrics("n")["parameters_sha256"]);
+
+    // One of the files is not what it was.
+    let mut others = y.clone();
+    others[0] += 1;
+    place.write("y.npy", npy("<i8", "(200,)", &others));
+    let output = place.run("evaluate --model m/model.safetensors");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains(": x.npy or y.npy is no longer what the model was trained on"), "{message}");
+    place.write("y.npy", npy("<i8", "(200,)", &y));
 
     place.write("huge.npy", npy("<f4", "(50000, 50000)", &x));
     for (arguments, words) in [

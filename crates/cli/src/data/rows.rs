@@ -1,7 +1,7 @@
 use super::arrays::Kind;
 use super::hints::with_model_hint;
 use super::parts::{Parts, built_in_set, cut};
-use crate::args::{DataSource, RowsArgs};
+use crate::args::{DataArgs, DataSource, RowsArgs};
 use crate::model::{DATA_SHA256, Model};
 use anyhow::{Context, Result, bail, ensure};
 use chainrule_data::{DataSet, read_arrays_labelled};
@@ -64,30 +64,7 @@ impl RowsArgs {
         if self.data_dir.is_some() {
             data.data_dir.clone_from(&self.data_dir);
         }
-        let files = data.files();
-        match model.classifier.metadata(DATA_SHA256) {
-            Some(expected) => {
-                let found = data.digest().with_context(|| {
-                    format!(
-                        "{}: the model was trained on {}; name other rows by --data",
-                        model.path.display(),
-                        data.data
-                    )
-                })?;
-                ensure!(
-                    found.as_deref() == Some(expected),
-                    "{}: {} is no longer what the model was trained on, so its test part is not known; name rows by --data",
-                    model.path.display(),
-                    data.data
-                );
-            }
-            None => ensure!(
-                files.is_empty(),
-                "{}: the model was trained on {}, which was no file that can be read again; name rows by --data",
-                model.path.display(),
-                data.data
-            ),
-        }
+        check_unchanged(&data, model)?;
         let seed = config.training.seed;
         let validation = data.validation_fraction.unwrap_or(0.0);
         let title = match &data.test_data {
@@ -115,6 +92,29 @@ impl RowsArgs {
         let rows = model.table_encoder()?.read_labelled(path, class_names);
         rows.map_err(|error| with_model_hint(error, model))
     }
+}
+
+/// Makes sure that the files of a training can be read once more, and hold what they held.
+fn check_unchanged(data: &DataArgs, model: &Model) -> Result<()> {
+    let path = model.path.display();
+    let files: Vec<String> = data.files().iter().map(|file| file.display().to_string()).collect();
+    let Some(expected) = model.classifier.metadata(DATA_SHA256) else {
+        ensure!(
+            files.is_empty(),
+            "{path}: {} was no file that can be read again, so the model's test part is not known; name rows by --data",
+            files.join(" or ")
+        );
+        return Ok(());
+    };
+    let found = data.digest().with_context(|| {
+        format!("{path}: the model was trained on {}; name other rows by --data", files.join(" and "))
+    })?;
+    ensure!(
+        found.as_deref() == Some(expected),
+        "{path}: {} is no longer what the model was trained on, so its test part is not known; name rows by --data",
+        files.join(" or ")
+    );
+    Ok(())
 }
 
 /// Makes sure that the model takes such rows and knows their classes.
