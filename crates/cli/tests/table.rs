@@ -199,7 +199,8 @@ fn a_hint_names_what_the_command_has() {
         assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{arguments}: {message}");
         message.trim_end().to_owned()
     };
-    let of_training = "; --missing mean, median or most-frequent in training lets a model fill it, unless it is a label";
+    let of_training =
+        "; --missing mean, median or most-frequent in training lets a model fill it, unless it is a label";
     for (model, file, expected) in [
         ("m", "missing.csv", of_training),
         ("m", "text.csv", "expected a number, found \"big\""),
@@ -214,9 +215,13 @@ fn a_hint_names_what_the_command_has() {
             }
         }
     }
-    for (file, option) in [("missing", "--missing"), ("text", "--categorical"), ("semicolon", "--delimiter")] {
+    for (file, option) in [("missing", "--missing"), ("text", "--categorical"), ("semicolon", "--delimiter")]
+    {
         let message = message(&format!("train --data {file}.csv --target kind --categorical colour --out n"));
-        assert!(message.contains(&format!("{option} ")) || message.contains(&format!("{option}?")), "{message}");
+        assert!(
+            message.contains(&format!("{option} ")) || message.contains(&format!("{option}?")),
+            "{message}"
+        );
     }
 }
 
@@ -228,7 +233,8 @@ fn a_pipe_is_read_once() {
     place.write("t.csv", table(0, 200, ","));
     place.ok(&format!("train --data t.csv {TRAIN} --epochs 2 --out file"));
     let program = env!("CARGO_BIN_EXE_chainrule");
-    let train = |data: &str, out: &str| format!("'{program}' train --data {data} {TRAIN} --epochs 2 --out {out}");
+    let train =
+        |data: &str, out: &str| format!("'{program}' train --data {data} {TRAIN} --epochs 2 --out {out}");
     for (out, script) in [
         ("named", format!("mkfifo p; cat t.csv > p & exec {}", train("p", "named"))),
         ("nameless", format!("cat t.csv | {}", train("/dev/stdin", "nameless"))),
@@ -250,7 +256,10 @@ fn a_pipe_is_read_once() {
         let output = place.run(&format!("evaluate --model {out}/model.safetensors"));
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
-        assert!(message.contains("was no file that can be read again") && message.contains("--data"), "{message}");
+        assert!(
+            message.contains("was no file that can be read again") && message.contains("--data"),
+            "{message}"
+        );
         place.ok(&format!("evaluate --model {out}/model.safetensors --data t.csv"));
     }
 }
@@ -315,5 +324,21 @@ fn arrays_are_trained_on_and_predicted_for() {
         words
             .iter()
             .for_each(|word| assert!(message.replace('_', "").contains(word), "{arguments}: {message}"));
+    }
+}
+
+#[test]
+fn images_in_an_array_are_shown_as_such() {
+    let place = Place::new();
+    let x: Vec<u8> = (0..60 * 6).map(|i| (i * 37 % 251) as u8).collect();
+    // What tells the classes apart is not in the images, so there are mistakes.
+    let y: Vec<u8> = (0..60_i64).flat_map(|i| (i / 7 % 2).to_le_bytes()).collect();
+    place.write("x.npy", npy("|u1", "(60, 2, 3)", &x));
+    place.write("y.npy", npy("<i8", "(60,)", &y));
+    place.ok("train --data x.npy --labels y.npy --hidden none --epochs 1 --quiet --out m");
+    for rows in ["", "--data x.npy --labels y.npy"] {
+        place.ok(&format!("report --model m/model.safetensors {rows} --out page.html"));
+        let page = fs::read_to_string(place.path("page.html")).unwrap();
+        assert!(page.contains("data:image/png;base64,"), "{rows}");
     }
 }

@@ -32,12 +32,13 @@ impl RowsArgs {
             }
             Some(DataSource::File(path)) => {
                 let set = self.file_rows(path, model)?;
-                LabelledRows { set, title: path.display().to_string(), image_shape: None }
+                LabelledRows { image_shape: set.image_shape(), set, title: path.display().to_string() }
             }
             Some(name) => self.built_in(name, model)?,
         };
         check(&rows, model)?;
-        Ok(LabelledRows { image_shape: rows.image_shape.or(model.image_shape()), ..rows })
+        // As in training, --image goes before what the rows say.
+        Ok(LabelledRows { image_shape: model.image_shape().or(rows.image_shape), ..rows })
     }
 
     /// The test part of a set by its name.
