@@ -5,6 +5,7 @@ mod digest;
 mod file;
 mod hints;
 mod input;
+mod options;
 mod parts;
 mod rows;
 

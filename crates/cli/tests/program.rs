@@ -191,7 +191,10 @@ fn predict_reads_every_table_for_a_model_of_arrays() {
     gzip.write_all(text(",").as_bytes()).unwrap();
     place.write("rows.csv.gz", gzip.finish().unwrap());
     let header: Vec<String> = (0..64).map(|i| format!("pixel {i}")).collect();
-    place.write("named.csv", format!("{},digit\n{},3\n{},5\n", header.join(","), row(3).join(","), row(5).join(",")));
+    place.write(
+        "named.csv",
+        format!("{},digit\n{},3\n{},5\n", header.join(","), row(3).join(","), row(5).join(",")),
+    );
     let predict = |input: &str| place.ok(&format!("predict --model {MODEL} --input {input}"));
     let expected = predict("rows.csv");
     assert_eq!(expected.lines().count(), 3);
@@ -349,6 +352,7 @@ fn mistakes_are_one_line_and_exit_code_two() {
     place.write("words.csv", format!("{}\n{}x\n", vec!["1"; 64].join(","), "1,".repeat(63)));
     place.write("nan.csv", format!("{}NaN\n", "1,".repeat(63)));
     place.write("narrow.csv", "1,2,3\n");
+    place.write("foreign.toml", "[data]\ntarget = \"species\"\n");
     place.write("empty.csv", "");
     place.write("empty-file", "");
     fs::create_dir(place.path("empty")).unwrap();
@@ -386,6 +390,23 @@ fn mistakes_are_one_line_and_exit_code_two() {
         ("evaluate --model model/model.safetensors --seed 5".into(), &["--seed", "--data"]),
         ("train --data narrow.csv --labels text".into(), &["--labels", "narrow.csv"]),
         ("train --test-fraction 1".into(), &["--test-fraction"]),
+        ("train --target species".into(), &["--target", "table", "digits"]),
+        ("train --data spiral --categorical 1".into(), &["--categorical", "table", "spiral"]),
+        ("train --missing mean".into(), &["--missing", "table", "digits"]),
+        ("train --header no".into(), &["--header", "table", "digits"]),
+        ("train --array z".into(), &["--array", ".npz", "digits"]),
+        ("train --data narrow.csv --label-array z".into(), &["--label-array", ".npz", "narrow.csv"]),
+        ("train --data x.npy --labels y.npy --delimiter tab".into(), &["--delimiter", "table", "x.npy"]),
+        ("train --data x.npz --unseen zeros".into(), &["--unseen", "table", "x.npz"]),
+        ("train --data x.npy --labels y.npy --array z".into(), &["--array", ".npz", "x.npy"]),
+        ("train --data x.npy --labels y.npy --test-data t.csv".into(), &["--test-data", "table", "x.npy"]),
+        ("train --monitor accuracy".into(), &["--monitor accuracy", "--patience"]),
+        ("train --config foreign.toml".into(), &["--target", "table", "digits"]),
+        (format!("evaluate --model {MODEL} --labels y.npy"), &["--labels", "--data"]),
+        (format!("evaluate --model {MODEL} --data-dir empty"), &["--data-dir", "fashion-mnist", "digits"]),
+        (format!("report --model {MODEL} --data narrow.csv --seed 5"), &["--seed", "narrow.csv"]),
+        (format!("report --model {MODEL} --data digits --array z"), &["--array", ".npz", "digits"]),
+        (format!("predict --model {MODEL} --input narrow.csv --array z"), &["--array", ".npz", "narrow.csv"]),
         ("train --config none.toml".into(), &["none.toml"]),
         ("train --config text".into(), &["text", "line 1"]),
         ("export --model model/model.safetensors --out model.xyz".into(), &["model.xyz", "--format"]),

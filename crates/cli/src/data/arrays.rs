@@ -1,5 +1,4 @@
 use crate::args::ArrayArgs;
-use anyhow::{Result, bail};
 use chainrule_data::ArraySource;
 use std::path::Path;
 
@@ -40,21 +39,6 @@ pub(super) fn inputs(path: &Path, name: Option<&str>) -> ArraySource {
 }
 
 impl ArrayArgs {
-    /// Makes sure that nothing was said of arrays where there are none.
-    pub(super) fn refuse_for_table(&self, path: &Path) -> Result<()> {
-        let given = [
-            ("--labels", self.labels.is_some()),
-            ("--array", self.array.is_some()),
-            ("--label-array", self.label_array.is_some()),
-        ];
-        match given.into_iter().find(|(_, is_given)| *is_given) {
-            Some((option, _)) => {
-                bail!("{option}: {} is a table, which has its labels in a column", path.display())
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Inputs and labels, where `path` is a file of arrays.
     pub(super) fn sources(&self, path: &Path) -> (ArraySource, ArraySource) {
         let label_path = self.labels.as_deref().unwrap_or(path);

@@ -12,7 +12,6 @@ pub(super) fn parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed
     if !matches!(Kind::of(path), Kind::Table) {
         return array_parts(args, path, validation_fraction, seed);
     }
-    args.arrays.refuse_for_table(path)?;
     let table = Table::read(path, &args.table_options()).map_err(with_training_hint)?;
     let (rows, classes) = (table.len(), table.class_names().len());
     ensure!(
@@ -47,7 +46,6 @@ fn array_parts(args: &DataArgs, path: &Path, validation_fraction: f64, seed: u64
         "--data {}: the labels of such a file are in another; name it by --labels",
         path.display()
     );
-    ensure!(args.test_data.is_none(), "--test-data: an array has none; leave the option out");
     let (inputs, labels) = args.arrays.sources(path);
     cut(&read_arrays(&inputs, &labels)?, validation_fraction, args.test_fraction, seed)
 }

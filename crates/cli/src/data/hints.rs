@@ -27,9 +27,9 @@ pub(super) fn with_training_hint(error: DataError) -> Error {
 pub(super) fn with_model_hint(error: DataError, model: &Model) -> Error {
     let missing = model.encoder.as_ref().map(|encoder| encoder.missing());
     let hint = problem(&error).and_then(|problem| match problem {
-        TableProblem::Missing { .. } if matches!(missing, Some(Missing::Error | Missing::DropRow)) => {
-            Some("--missing mean, median or most-frequent in training lets a model fill it, unless it is a label")
-        }
+        TableProblem::Missing { .. } if matches!(missing, Some(Missing::Error | Missing::DropRow)) => Some(
+            "--missing mean, median or most-frequent in training lets a model fill it, unless it is a label",
+        ),
         TableProblem::NoColumn { names, .. } if names.len() == 1 => {
             Some("is the delimiter another than in training?")
         }

@@ -1,5 +1,6 @@
 use super::arrays::{self, Kind};
 use super::hints::with_model_hint;
+use super::options::check_array;
 use crate::model::Model;
 use anyhow::{Result, ensure};
 use chainrule_core::Rows;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 /// The rows of a file without labels, as the model takes them.
 pub(crate) fn input_rows(path: &Path, array: Option<&str>, model: &Model) -> Result<Box<dyn Rows<f32>>> {
+    check_array(path, array)?;
     if matches!(Kind::of(path), Kind::Table) {
         let rows = model.table_encoder()?.read_rows(path);
         return Ok(Box::new(rows.map_err(|error| with_model_hint(error, model))?));

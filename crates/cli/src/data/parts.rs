@@ -1,6 +1,6 @@
 use super::file;
 use crate::args::{DataArgs, DataSource};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use chainrule_data::{DataSet, Encoder, FASHION_MNIST_DIR, digits, fashion_mnist, spiral, split};
 use std::path::Path;
 
@@ -22,13 +22,8 @@ impl DataArgs {
     /// Reads or makes the rows; `seed` cuts them.
     pub(crate) fn load(&self, validation_fraction: f64, seed: u64) -> Result<Parts> {
         let parts = match &self.data {
-            DataSource::File(path) => {
-                self.refuse(self.data_dir.as_deref(), "--data-dir")?;
-                file::parts(self, path, validation_fraction, seed)?
-            }
+            DataSource::File(path) => file::parts(self, path, validation_fraction, seed)?,
             built_in => {
-                self.refuse(self.test_data.as_deref(), "--test-data")?;
-                self.refuse(self.arrays.labels.as_deref(), "--labels")?;
                 let (train, test) = built_in_set(built_in, self.data_dir.as_deref(), seed)?;
                 match test {
                     Some(test) => Parts { test: Some(test), ..cut(&train, validation_fraction, 0.0, seed)? },
@@ -46,20 +41,6 @@ impl DataArgs {
         }
         Ok(Parts { image_shape, ..parts })
     }
-
-    fn refuse(&self, path: Option<&Path>, option: &str) -> Result<()> {
-        let Some(path) = path else { return Ok(()) };
-        let path = path.display();
-        match self.data {
-            DataSource::File(_) => {
-                bail!("{option} {path}: --data {} is a file; leave the option out", self.data)
-            }
-            _ => bail!(
-                "{option} {path}: {} is built in and takes no files; leave the option out, or name a file by --data",
-                self.data
-            ),
-        }
-    }
 }
 
 /// A set by its name, with its own test part, if it has one.
@@ -68,13 +49,6 @@ pub(super) fn built_in_set(
     directory: Option<&Path>,
     seed: u64,
 ) -> Result<(DataSet, Option<DataSet>)> {
-    if let (DataSource::Digits | DataSource::Spiral, Some(directory)) = (source, directory) {
-        bail!(
-            "--data-dir {}: {source} is built in and takes no files; leave the option out, or add --data \
-             fashion-mnist",
-            directory.display()
-        );
-    }
     Ok(match source {
         DataSource::FashionMnist => {
             let (train, test) = fashion_mnist(directory.unwrap_or(Path::new(FASHION_MNIST_DIR)))?;

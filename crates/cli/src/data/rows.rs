@@ -22,14 +22,9 @@ pub(crate) struct LabelledRows {
 impl RowsArgs {
     /// The rows that the options name; without a name the test part of the model's training.
     pub(crate) fn load(&self, model: &Model) -> Result<LabelledRows> {
+        self.check_options(model)?;
         let rows = match &self.data {
-            None => {
-                ensure!(
-                    self.seed.is_none(),
-                    "--seed: the model knows its own; it is for a set that --data names"
-                );
-                self.test_part(model)?
-            }
+            None => self.test_part(model)?,
             Some(DataSource::File(path)) => {
                 let set = self.file_rows(path, model)?;
                 LabelledRows { image_shape: set.image_shape(), set, title: path.display().to_string() }
@@ -89,7 +84,6 @@ impl RowsArgs {
             let (inputs, labels) = self.arrays.sources(path);
             return Ok(read_arrays_labelled(&inputs, &labels, class_names)?);
         }
-        self.arrays.refuse_for_table(path)?;
         let rows = model.table_encoder()?.read_labelled(path, class_names);
         rows.map_err(|error| with_model_hint(error, model))
     }

@@ -1,8 +1,8 @@
 use super::ArrayProblem;
 use super::element::NoLabel;
 use super::raw::{Failure, RawArray};
-use crate::excerpt::excerpt;
 use crate::dictionary::{Dictionary, Refused};
+use crate::excerpt::excerpt;
 use std::collections::HashMap;
 
 /// The numbers of the labels in `dictionary`: an array of one dimension, or of a single column.

@@ -2,9 +2,9 @@ use super::cells::{Cell, CellKind, Cells, MISSING, UNSEEN};
 use super::records::Record;
 use super::{Missing, Place, TableProblem, Unseen};
 use crate::Error;
+use crate::dictionary::{Dictionary, Refused};
 use crate::excerpt::excerpt;
 use crate::number::number;
-use crate::dictionary::{Dictionary, Refused};
 use std::path::Path;
 
 /// Where the fields of a column go.

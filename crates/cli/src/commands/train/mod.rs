@@ -60,6 +60,7 @@ fn settled(args: &TrainArgs, matches: &ArgMatches) -> Result<Config> {
         (None, None) => args.settings.clone(),
     };
     config::refuse_foreign_options(&config, matches)?;
+    config.data.check_options()?;
     if let Some(directory) = &args.resume {
         config.run.out.clone_from(directory);
     }

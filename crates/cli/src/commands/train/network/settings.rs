@@ -38,6 +38,10 @@ impl Settings {
             "--weight-decay {}: sgd has none; choose --optimizer adam",
             training.weight_decay
         );
+        ensure!(
+            training.patience.is_some() || training.monitor == MonitorName::Loss,
+            "--monitor accuracy: it says what --patience waits for; add --patience"
+        );
         Ok(Settings {
             hidden: config.network.hidden.get_or_insert(Hidden(hidden.to_vec())).0.clone(),
             epochs: *training.epochs.get_or_insert(epochs),
