@@ -10,6 +10,8 @@ mod encoder;
 #[cfg(test)]
 mod encoder_tests;
 mod fit;
+#[cfg(feature = "parquet")]
+mod guarded;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet_records;

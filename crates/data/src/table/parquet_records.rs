@@ -1,3 +1,4 @@
+use super::guarded::guarded;
 use super::records::Record;
 use super::{TableProblem, Unit};
 use crate::Error;
@@ -7,7 +8,6 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, reader::RowIter};
 use std::fs::File;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// The rows of a Parquet file, one at a time, as texts: the names of the columns first. A null is an empty text.
@@ -29,7 +29,7 @@ impl ParquetRecords {
             return Err(problem(TableProblem::ParquetNotAFile));
         }
         let file = File::open(path).map_err(io_error)?;
-        let reader = guarded(|| SerializedFileReader::new(file)).map_err(problem)?;
+        let reader = read(|| SerializedFileReader::new(file)).map_err(problem)?;
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for column in reader.metadata().file_metadata().schema().get_fields() {
             let info = column.get_basic_info();
@@ -48,7 +48,7 @@ impl ParquetRecords {
     pub(super) fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         let number = self.given;
         if number > 0 {
-            let row = guarded(|| self.rows.next().transpose())
+            let row = read(|| self.rows.next().transpose())
                 .map_err(|problem| Error::Table { path: self.path.clone(), problem })?;
             let Some(row) = row else { return Ok(None) };
             self.text.clear();
@@ -64,14 +64,10 @@ impl ParquetRecords {
 }
 
 /// What the crate `parquet` gives; it panics on some damaged files, which is an error here.
-fn guarded<T>(run: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, TableProblem> {
-    match catch_unwind(AssertUnwindSafe(run)) {
+fn read<T>(run: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, TableProblem> {
+    match guarded(run) {
         Ok(result) => result.map_err(|error| TableProblem::Parquet(error.to_string())),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(TableProblem::Parquet(text.unwrap_or("its reader panicked").into()))
-        }
+        Err(panic) => Err(TableProblem::Parquet(panic)),
     }
 }
 
