@@ -27,8 +27,8 @@ pub(crate) struct Args {
     /// Most connections at a time; others wait to be accepted.
     #[arg(long, default_value_t = 256, value_parser = value_parser!(u16).range(1..))]
     pub(crate) max_connections: u16,
-    /// Milliseconds that a request may take from its first byte to its answer, that its headers may take, and that open requests are
-    /// given when the program is told to end.
+    /// Milliseconds that a request may take from its headers to its answer, that its headers may take, that a client may read nothing
+    /// of its answer, and that open requests are given when the program is told to end.
     #[arg(long, default_value_t = 5000, value_parser = value_parser!(u32).range(1..))]
     pub(crate) timeout: u32,
 }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 
 /// How long accepting pauses after a failure, for example where no file descriptor is left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves connections until `shutdown`, then finishes the requests that are open.
 ///
-/// axum's own `serve` would do, but for a limit on the connections and on the time that a client takes for its headers.
+/// axum's own `serve` would do, but for a limit on the connections, and on the time that a client takes for its headers and for
+/// reading any part of an answer.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -43,8 +45,11 @@ pub(crate) async fn serve(
         };
         // An answer is one write: it need not wait for more.
         let _ = stream.set_nodelay(true);
+        // Whoever does not read the answer is not written to for ever.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(args.time_limit()));
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {
             // A connection that breaks is its client's affair.
             let _ = connection.await;

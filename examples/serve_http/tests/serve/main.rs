@@ -109,6 +109,25 @@ fn who_is_slow_is_cut_off() {
 }
 
 #[test]
+fn who_does_not_read_is_cut_off() {
+    let program = Program::start(&["--timeout", "1000", "--max-connections", "1"]);
+    let mut deaf = program.connect();
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let body = rows(&inputs(1024)).to_string();
+    let head = format!(
+        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = head + &body;
+    // Until answers fill what lies between the two, and the program takes no more requests.
+    let stalls = (0..10_000).any(|_| deaf.write_all(request.as_bytes()).is_err());
+    assert!(stalls);
+    // The only place is free again, though the connection is open at this end.
+    assert_eq!(get(&program.address, "/health").status, 200);
+    drop(deaf);
+}
+
+#[test]
 fn many_clients_at_once_each_get_their_own_answer() {
     let program = Program::start(&[]);
     let x = inputs(64);
