@@ -81,6 +81,10 @@ fn what_is_wrong_is_named_by_row() {
     for (found, expected) in table {
         assert_eq!(found, expected);
     }
+    // By place, as for a network that was not trained on a table: the names are no row.
+    let encoder = Encoder::of_numbers(6).expect("an encoder");
+    let found = message(in_file("t.parquet", FILES[0], |path| encoder.read_rows(path)));
+    assert_eq!(found, ", row 1, column 5: expected a number, found \"red\"");
 }
 
 /// It would wait for a second writer.
