@@ -1,4 +1,4 @@
-use crate::args::{DataArgs, DataSource};
+use crate::args::DataArgs;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -6,17 +6,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 impl DataArgs {
-    /// The files that the rows come from; none for a built-in set.
-    pub(super) fn files(&self) -> Vec<&Path> {
-        let DataSource::File(path) = &self.data else { return Vec::new() };
-        let others = [&self.arrays.labels, &self.test_data];
-        [path].into_iter().chain(others.into_iter().flatten()).map(|path| path.as_path()).collect()
-    }
-
     /// SHA-256 of all files that the rows come from, in hexadecimal digits; none for a built-in set, and where one of them, as a
     /// pipe, can be read only once.
     pub(crate) fn digest(&self) -> Result<Option<String>> {
-        let files = self.files();
+        let files: Vec<&Path> = self.files().map(|(_, path)| path).collect();
         for path in &files {
             let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
             if !metadata.is_file() {

@@ -45,10 +45,7 @@ const OPTIONS: [(&str, Needs); 15] = [
 
 impl Needs {
     fn has(self, data: &DataSource, labels: Option<&Path>) -> bool {
-        let file = match data {
-            DataSource::File(path) => Some(path.as_path()),
-            DataSource::Digits | DataSource::FashionMnist | DataSource::Spiral => None,
-        };
+        let file = data.file();
         let is =
             |path: Option<&Path>, wanted: fn(Kind) -> bool| path.is_some_and(|path| wanted(Kind::of(path)));
         match self {

@@ -92,7 +92,7 @@ impl RowsArgs {
 /// Makes sure that the files of a training can be read once more, and hold what they held.
 fn check_unchanged(data: &DataArgs, model: &Model) -> Result<()> {
     let path = model.path.display();
-    let files: Vec<String> = data.files().iter().map(|file| file.display().to_string()).collect();
+    let files: Vec<String> = data.files().map(|(_, file)| file.display().to_string()).collect();
     let Some(expected) = model.classifier.metadata(DATA_SHA256) else {
         ensure!(
             files.is_empty(),
