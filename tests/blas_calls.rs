@@ -9,7 +9,13 @@ use ndarray::Array2;
 
 #[test]
 fn each_product_counts_once() {
-    for (widths, rows) in [(vec![3, 2], 1_usize), (vec![20, 10, 5], 7), (vec![300, 130, 60, 10], 200)] {
+    let cases = [
+        (vec![3, 2], 1_usize),
+        (vec![20, 10, 5], 7),
+        (vec![300, 130, 60, 10], 200),
+        (vec![20, 1030, 10], 200),
+    ];
+    for (widths, rows) in cases {
         let builder = Network::<f32>::builder(widths[0]);
         let (last, hidden) = widths[1..].split_last().unwrap();
         let builder = hidden.iter().fold(builder, |builder, &width| builder.dense(width).relu());

@@ -103,14 +103,19 @@ impl<F: Real> Predictor<F> {
         let chunks = rows.axis_chunks_iter(Axis(0), CHUNK_ROWS);
         for (chunk, mut out) in chunks.zip(probabilities.axis_chunks_iter_mut(Axis(0), CHUNK_ROWS)) {
             let tile_rows = tile_rows(chunk.nrows());
-            let tiles = chunk.axis_chunks_iter(Axis(0), tile_rows);
-            for (tile, mut out) in tiles.zip(out.axis_chunks_iter_mut(Axis(0), tile_rows)) {
-                let outputs = network.predict_tile(tile.nrows(), &mut scratch.0, |mut inputs| {
-                    inputs.outer_iter_mut().zip(tile.outer_iter()).for_each(|(to, row)| self.scale(row, to));
-                });
+            let together = scratch.0.rows_of_tiles(tile_rows);
+            let tiles = chunk.axis_chunks_iter(Axis(0), together);
+            for (tiles, mut out) in tiles.zip(out.axis_chunks_iter_mut(Axis(0), together)) {
+                let outputs =
+                    network.predict_tiles(tiles.nrows(), tile_rows, &mut scratch.0, |mut inputs| {
+                        inputs
+                            .outer_iter_mut()
+                            .zip(tiles.outer_iter())
+                            .for_each(|(to, row)| self.scale(row, to));
+                    });
                 check_finite("outputs", first, outputs)?;
                 out.assign(&outputs);
-                first += tile.nrows();
+                first += tiles.nrows();
             }
         }
         Ok(())

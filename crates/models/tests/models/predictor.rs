@@ -164,3 +164,36 @@ fn rows_are_read_where_they_lie_or_copied_with_the_same_result() {
         assert_eq!(network.predict(&other, &[0, 1, 2], &mut scratch).unwrap_err().to_string(), message);
     }
 }
+
+/// A network with a weight whose rows are a page long, through which tiles go together, as many as a thread has.
+fn wide_layers_on_any_number_of_threads<F: Real>() {
+    let block = vec![LayerSpec::Relu, LayerSpec::Dropout { rate: 0.5, seed: 1 }, LayerSpec::dense(1030)];
+    let layers = [
+        LayerSpec::dense(1030),
+        LayerSpec::Residual { layers: block },
+        LayerSpec::LayerNorm { epsilon: 1e-5 },
+    ];
+    let classifier = Classifier::<F>::builder(7, 5).hidden_layers(layers).seed(3).build().unwrap();
+    let predictor = classifier.predictor();
+    for rows in [1, 64, 65, 129, 257, 600, 1100] {
+        let x = inputs::<F>(rows);
+        let of_threads = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| classifier.predict_proba(&x).unwrap())
+        };
+        let expected = of_threads(1);
+        // Tiles one by one, or two or three together.
+        for threads in [2, 3, 7, 20] {
+            assert_eq!(of_threads(threads), expected, "{rows} rows, {threads} threads");
+        }
+        let mut found = Array2::zeros((rows, 5));
+        predictor.predict_proba_into(x.view(), &mut predictor.scratch(), found.view_mut()).unwrap();
+        assert_eq!(found, expected, "{rows} rows");
+    }
+}
+
+#[test]
+fn wide_layers_give_the_same_bits_on_any_number_of_threads() {
+    wide_layers_on_any_number_of_threads::<f32>();
+    wide_layers_on_any_number_of_threads::<f64>();
+}
