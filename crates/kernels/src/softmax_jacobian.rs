@@ -75,12 +75,11 @@ fn fill_jacobian<F: Real>(s: &[F], jacobian: &mut [F]) {
     vectorize(
         #[inline(always)]
         || {
-            for i in 0..s.len() {
-                let row = &mut jacobian[i * s.len()..][..s.len()];
+            for ((i, &s_i), row) in s.iter().enumerate().zip(jacobian.chunks_exact_mut(s.len().max(1))) {
                 for (entry, &s_j) in row.iter_mut().zip(s) {
-                    *entry = jacobian_entry(s[i], s_j, false);
+                    *entry = jacobian_entry(s_i, s_j, false);
                 }
-                row[i] = jacobian_entry(s[i], s[i], true);
+                row[i] = jacobian_entry(s_i, s_i, true);
             }
         },
     );
