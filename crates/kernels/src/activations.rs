@@ -3,7 +3,7 @@
 //! Every backward multiplies dy with the derivative at x; at a kink it is the derivative from the left, as in PyTorch.
 
 use crate::compile_once::compile_once;
-use crate::exp::exp;
+use crate::exp::{exp, exp_m1};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
@@ -20,8 +20,9 @@ macro_rules! map {
 #[inline(always)]
 fn map<F: Real>(x: &ArrayView2<F>, y: &mut ArrayViewMut2<F>, f: impl Fn(F) -> F) {
     vectorize(
+        // Settings come along: behind a reference they might change with every number written.
         #[inline(always)]
-        || {
+        move || {
             for i in 0..x.nrows() {
                 row_mut(y, i).iter_mut().zip(row(x, i)).for_each(|(y, &x)| *y = f(x));
             }
@@ -49,7 +50,7 @@ fn map_backward<F: Real>(
 ) {
     vectorize(
         #[inline(always)]
-        || {
+        move || {
             for i in 0..x.nrows() {
                 let inputs = row(x, i).iter().zip(row(dy, i));
                 row_mut(dx, i).iter_mut().zip(inputs).for_each(|(dx, (&x, &dy))| *dx = f(x, dy));
@@ -82,7 +83,7 @@ pub fn relu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
 /// If the shapes differ.
 #[track_caller]
 pub fn leaky_relu<F: Real>(slope: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map!("leaky_relu", x, y, |x| if x > F::zero() { x } else { slope * x }, slope);
+    map!("leaky_relu", x, y, move |x| if x > F::zero() { x } else { slope * x }, slope);
 }
 
 /// Of [`leaky_relu`]: dx ← dy where x > 0, else slope · dy.
@@ -96,7 +97,7 @@ pub fn leaky_relu_backward<F: Real>(slope: F, x: ArrayView2<F>, dy: ArrayView2<F
         x,
         dy,
         dx,
-        |x, dy| if x > F::zero() { dy } else { slope * dy },
+        move |x, dy| if x > F::zero() { dy } else { slope * dy },
         slope
     );
 }
@@ -107,7 +108,7 @@ pub fn leaky_relu_backward<F: Real>(slope: F, x: ArrayView2<F>, dy: ArrayView2<F
 /// If the shapes differ.
 #[track_caller]
 pub fn elu<F: Real>(alpha: F, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map!("elu", x, y, |x| if x > F::zero() { x } else { alpha * x.exp_m1() }, alpha);
+    map!("elu", x, y, move |x| if x > F::zero() { x } else { alpha * exp_m1(x) }, alpha);
 }
 
 /// Of [`elu`]: dx ← dy where x > 0, else α exp(x) dy.
@@ -121,7 +122,7 @@ pub fn elu_backward<F: Real>(alpha: F, x: ArrayView2<F>, dy: ArrayView2<F>, dx: 
         x,
         dy,
         dx,
-        |x, dy| if x > F::zero() { dy } else { alpha * exp(x) * dy },
+        move |x, dy| if x > F::zero() { dy } else { alpha * exp(x) * dy },
         alpha
     );
 }
@@ -166,7 +167,11 @@ pub(crate) fn sigmoid_slope<F: Real>(x: F) -> F {
 /// If the shapes differ.
 #[track_caller]
 pub fn tanh<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map!("tanh", x, y, |x| x.tanh());
+    map!("tanh", x, y, |x| {
+        // Of |x|, so that nothing cancels: tanh = t / (t + 2) with t = exp(2 |x|) - 1.
+        let t = exp_m1(F::of(2.0) * x.abs());
+        (t / (t + F::of(2.0))).copysign(x)
+    });
 }
 
 /// Of [`tanh`]: dx ← (1 - tanh²(x)) dy, computed as 4 σ(2x) σ(-2x) dy, without cancellation.

@@ -29,6 +29,33 @@ pub(crate) fn exp<F: Real>(x: F) -> F {
     }
 }
 
+/// exp(x) - 1, without cancellation, within two units in the last place; beyond 40 it stays what it is there.
+///
+/// It vectorises as [`exp`] does.
+#[inline(always)]
+pub(crate) fn exp_m1<F: Real>(x: F) -> F {
+    // With x = n ln 2 + r: exp(x) - 1 = 2ⁿ (exp(r) - 1) + (2ⁿ - 1).
+    match F::PRECISION {
+        Precision::Single => {
+            let x = x.as_f64() as f32;
+            let x = if x > 40.0 { 40.0 } else { x };
+            // Below, the result is -1.
+            let x = if x < -20.0 { -20.0 } else { x };
+            let (y, n) = reduced_less_one_f32(x);
+            let power = f32::from_bits((n.wrapping_add(127) as u32) << 23);
+            F::of(f64::from(power * y + (power - 1.0)))
+        }
+        Precision::Double => {
+            let x = x.as_f64();
+            let x = if x > 40.0 { 40.0 } else { x };
+            let x = if x < -40.0 { -40.0 } else { x };
+            let (y, n) = reduced_less_one_f64(x);
+            let power = f64::from_bits((n.wrapping_add(1023) as u64) << 52);
+            F::of(power * y + (power - 1.0))
+        }
+    }
+}
+
 /// exp(x) for x ≤ 0, in fewer operations.
 #[inline(always)]
 fn exp_of_negative<F: Real>(x: F) -> F {
@@ -51,13 +78,19 @@ fn exp_of_negative<F: Real>(x: F) -> F {
 /// is 0, x is taken for a number where it just is.
 #[inline(always)]
 fn reduced_f32(x: f32) -> (f32, i32) {
+    // Written so that NaN passes.
+    let (y, n) = reduced_less_one_f32(if x < -104.0 { -104.0 } else { x });
+    (y + 1.0, n)
+}
+
+/// [`reduced_f32`] with exp(r) - 1 in place of exp(r), for any x of which n is an exponent.
+#[inline(always)]
+fn reduced_less_one_f32(x: f32) -> (f32, i32) {
     // 1.5 · 2²³: what is added to it is rounded to a whole number, which the low bits then hold.
     const ROUNDER: f32 = 12_582_912.0;
     // ln 2 in two parts, the first so short that its product with n is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Written so that NaN passes.
-    let x = if x < -104.0 { -104.0 } else { x };
     let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
@@ -67,18 +100,24 @@ fn reduced_f32(x: f32) -> (f32, i32) {
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
-    let y = (p * (r * r) + r) + 1.0;
+    let y = p * (r * r) + r;
     (y, (shifted.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32))
 }
 
 /// As [`reduced_f32`], with exp(r) as the quotient of FreeBSD's libm (`e_exp.c`).
 #[inline(always)]
 fn reduced_f64(x: f64) -> (f64, i64) {
+    let (y, n) = reduced_less_one_f64(if x < -746.0 { -746.0 } else { x });
+    (1.0 + y, n)
+}
+
+/// [`reduced_f64`] with exp(r) - 1 in place of exp(r).
+#[inline(always)]
+fn reduced_less_one_f64(x: f64) -> (f64, i64) {
     // 1.5 · 2⁵²
     const ROUNDER: f64 = 6_755_399_441_055_744.0;
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    let x = if x < -746.0 { -746.0 } else { x };
     let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
     let (high, low) = (x - n * LN_2_HIGH, n * LN_2_LOW);
@@ -90,7 +129,7 @@ fn reduced_f64(x: f64) -> (f64, i64) {
     let p = p * t - 2.777_777_777_701_559_3e-3;
     let p = p * t + 1.666_666_666_666_660_2e-1;
     let c = r - t * p;
-    let y = 1.0 - ((low - (r * c) / (2.0 - c)) - high);
+    let y = high - (low - (r * c) / (2.0 - c));
     (y, (shifted.to_bits() as i64).wrapping_sub(ROUNDER.to_bits() as i64))
 }
 
@@ -171,6 +210,28 @@ mod tests {
             let unit = f64::from_bits(exact.to_bits() + 1) - exact;
             assert!((found - exact).abs() <= 1.01 * unit, "exp({x}): {found:e}, {exact:e}");
         }
+    }
+
+    #[test]
+    fn exp_m1_and_its_ends() {
+        let mut worst = 0.0_f64;
+        for bits in (0..0x4220_0000_u32).step_by(9973) {
+            for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+                worst = worst.max(ulps_f32(exp_m1(x).abs(), f64::from(x).exp_m1().abs()));
+            }
+        }
+        assert!(worst <= 2.0, "{worst}");
+        for i in -46_000..40_000 {
+            let x = f64::from(i) * 0.001 + 1e-7 * f64::from(i % 13);
+            for x in [x, x * 1e-9, x * 1e-300] {
+                let (found, exact) = (exp_m1(x).abs(), x.exp_m1().abs());
+                let unit = f64::from_bits(exact.to_bits() + 1) - exact;
+                assert!((found - exact).abs() <= 2.0 * unit, "exp_m1({x}): {found:e}, {exact:e}");
+            }
+        }
+        assert_eq!([exp_m1(0.0_f32), exp_m1(f32::NEG_INFINITY), exp_m1(-3e38_f32)], [0.0, -1.0, -1.0]);
+        assert_eq!([exp_m1(0.0_f64), exp_m1(f64::NEG_INFINITY), exp_m1(-1e300_f64)], [0.0, -1.0, -1.0]);
+        assert!(exp_m1(f32::NAN).is_nan() && exp_m1(f64::NAN).is_nan());
     }
 
     #[test]
