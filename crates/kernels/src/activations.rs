@@ -4,6 +4,7 @@
 
 use crate::compile_once::compile_once;
 use crate::exp::{exp, exp_m1};
+use crate::normal::normal;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::Real;
@@ -24,7 +25,9 @@ fn map<F: Real>(x: &ArrayView2<F>, y: &mut ArrayViewMut2<F>, f: impl Fn(F) -> F)
         #[inline(always)]
         move || {
             for i in 0..x.nrows() {
-                row_mut(y, i).iter_mut().zip(row(x, i)).for_each(|(y, &x)| *y = f(x));
+                for (y, &x) in row_mut(y, i).iter_mut().zip(row(x, i)) {
+                    *y = f(x);
+                }
             }
         },
     );
@@ -52,8 +55,9 @@ fn map_backward<F: Real>(
         #[inline(always)]
         move || {
             for i in 0..x.nrows() {
-                let inputs = row(x, i).iter().zip(row(dy, i));
-                row_mut(dx, i).iter_mut().zip(inputs).for_each(|(dx, (&x, &dy))| *dx = f(x, dy));
+                for ((dx, &x), &dy) in row_mut(dx, i).iter_mut().zip(row(x, i)).zip(row(dy, i)) {
+                    *dx = f(x, dy);
+                }
             }
         },
     );
@@ -208,7 +212,13 @@ pub fn silu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
 /// If the shapes differ.
 #[track_caller]
 pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
-    map!("gelu", x, y, |x| F::of(x.as_f64() * normal_cdf(x)));
+    map!(
+        "gelu",
+        x,
+        y,
+        #[inline(always)]
+        |x| F::of(x.as_f64() * normal(x).0)
+    );
 }
 
 /// Of [`gelu`]: dx ← (Φ(x) + x φ(x)) dy, with the standard normal density φ.
@@ -219,18 +229,17 @@ pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
 pub fn gelu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
     // 1 / √(2π)
     const DENSITY_AT_0: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 / 2.0;
-    map_backward!("gelu_backward", x, dy, dx, |x, dy| {
-        let wide = x.as_f64();
-        let density = DENSITY_AT_0 * exp(-0.5 * wide * wide);
-        F::of(normal_cdf(x) + wide * density) * dy
-    });
-}
-
-/// Φ(x) = erfc(-x / √2) / 2, without cancellation in the lower tail; in f64, as the tail multiplies the rounding of x / √2.
-#[inline(always)]
-fn normal_cdf<F: Real>(x: F) -> f64 {
-    let z = -x.as_f64() * std::f64::consts::FRAC_1_SQRT_2;
-    0.5 * libm::erfc(z)
+    map_backward!(
+        "gelu_backward",
+        x,
+        dy,
+        dx,
+        #[inline(always)]
+        |x, dy| {
+            let (distribution, bell) = normal(x);
+            F::of(distribution + x.as_f64() * (DENSITY_AT_0 * bell)) * dy
+        }
+    );
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ mod layer_norm;
 mod log_softmax;
 mod many_classes;
 mod matmul;
+mod normal;
 mod normalizer;
 #[cfg(feature = "blas")]
 mod orthogonal;
