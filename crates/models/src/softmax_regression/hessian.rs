@@ -73,10 +73,11 @@ impl<F: Real> Objective<'_, F> {
     /// # Errors
     /// [`Error::Setting`].
     pub(super) fn check_memory(&self) -> Result<(), Error> {
-        /// The pieces, their sum, the matrix and its factor.
-        const MATRICES: usize = PIECES + 3;
+        // The pieces, in F; their sum, the matrix and its factor.
+        let pieces = self.pieces(self.tiles.indices()).len() * F::BYTES;
+        let matrices = pieces.div_ceil(size_of::<f64>()) + 3;
         let order = self.len();
-        let numbers = order.saturating_mul(order).saturating_mul(MATRICES);
+        let numbers = order.saturating_mul(order).saturating_mul(matrices);
         self.team.agree(if fits::<f64>(numbers) {
             Ok(())
         } else {

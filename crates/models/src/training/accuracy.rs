@@ -130,7 +130,8 @@ impl Accuracy {
 fn is_of_one_class<F: Real>(targets: Targets<F>) -> bool {
     match targets {
         Targets::Classes(labels) => labels.iter().all(|&label| label == 0),
-        Targets::Probabilities(rows) => rows.iter().all(|&probability| probability == F::one()),
+        // As far from 1 as a distribution's sum may be.
+        Targets::Probabilities(rows) => rows.iter().all(|p| (p.as_f64() - 1.0).abs() <= 1e-6),
         Targets::Values(_) => false,
     }
 }

@@ -100,6 +100,8 @@ impl<F: Real> Network<F> {
                         false => F::zero(),
                     });
                 check_finite(of_losses, first, Array1::from_iter(counted).view().insert_axis(Axis(1)))?;
+                // All are, but not their sum.
+                return Err(Error::NotFinite { place: of_losses, row: first, column: 0, value: loss_sum });
             }
             tally.add(loss_sum, outputs, targets);
             look(targets, outputs);
