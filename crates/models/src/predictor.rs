@@ -1,6 +1,6 @@
 use crate::Classifier;
 use crate::finite::check_finite;
-use crate::network::{Network, SingleTile, tile_rows};
+use crate::network::{Network, SingleThread, tile_rows};
 use chainrule_core::{Error, Real, Scaling};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ struct Parts<F: Real> {
 
 /// What a [`Predictor`] computes in; made by [`Predictor::scratch`], for any number of rows.
 #[derive(Debug)]
-pub struct PredictorScratch<F>(SingleTile<F>);
+pub struct PredictorScratch<F>(SingleThread<F>);
 
 /// As many rows as [`Classifier::predict_proba`] takes at a time, so that the bits are the same.
 const CHUNK_ROWS: usize = 1024;
@@ -72,7 +72,7 @@ impl<F: Real> Predictor<F> {
 
     /// What [`Predictor::predict_proba_into`] computes in: the one allocation.
     pub fn scratch(&self) -> PredictorScratch<F> {
-        PredictorScratch(self.0.network.single_tile(CHUNK_ROWS))
+        PredictorScratch(self.0.network.single_thread(CHUNK_ROWS))
     }
 
     /// Probabilities of the classes for each row: `rows` is (rows, inputs) and raw, `probabilities` (rows, classes).
@@ -98,7 +98,7 @@ impl<F: Real> Predictor<F> {
             return Err(Error::RowCount { place: "probabilities", expected, found });
         }
         check_finite("inputs", 0, rows)?;
-        network.check_tile(&scratch.0)?;
+        network.check_single_thread(&scratch.0)?;
         let mut first = 0;
         let chunks = rows.axis_chunks_iter(Axis(0), CHUNK_ROWS);
         for (chunk, mut out) in chunks.zip(probabilities.axis_chunks_iter_mut(Axis(0), CHUNK_ROWS)) {
@@ -129,7 +129,7 @@ impl<F: Real> Predictor<F> {
         let mut probabilities = vec![F::zero(); self.classes()];
         let rows = ArrayView1::from(row).insert_axis(Axis(0));
         let out = ArrayViewMut1::from(&mut probabilities[..]).insert_axis(Axis(0));
-        self.predict_proba_into(rows, &mut PredictorScratch(self.0.network.single_tile(1)), out)?;
+        self.predict_proba_into(rows, &mut PredictorScratch(self.0.network.single_thread(1)), out)?;
         Ok(probabilities)
     }
 

@@ -25,7 +25,7 @@ pub(crate) use divergence::NotFinite;
 pub use gradient::Gradient;
 pub use pass::Pass;
 pub use scratch::Scratch;
-pub(crate) use single::SingleTile;
+pub(crate) use single::SingleThread;
 pub(crate) use tape::BESIDE;
 pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;

@@ -6,9 +6,9 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// Tiles on their way forward, on the thread that calls.
 #[derive(Debug)]
-pub(crate) struct SingleTile<F>(Workspace<F>);
+pub(crate) struct SingleThread<F>(Workspace<F>);
 
-impl<F: Real> SingleTile<F> {
+impl<F: Real> SingleThread<F> {
     /// Rows of as many tiles of `tile_rows` rows as it takes at a time.
     pub(crate) fn rows_of_tiles(&self, tile_rows: usize) -> usize {
         self.0.rows_of_tiles(tile_rows)
@@ -17,10 +17,10 @@ impl<F: Real> SingleTile<F> {
 
 impl<F: Real> Network<F> {
     /// Room for tiles of batches of up to `rows` rows.
-    pub(crate) fn single_tile(&self, rows: usize) -> SingleTile<F> {
+    pub(crate) fn single_thread(&self, rows: usize) -> SingleThread<F> {
         let tile_rows = tile_rows(rows);
         let together = self.tiles_together().min(rows.div_ceil(tile_rows));
-        SingleTile(Workspace::new(self, together * tile_rows, false))
+        SingleThread(Workspace::new(self, together * tile_rows, false))
     }
 
     /// The outputs for tiles of `tile_rows` rows, the last of which may have fewer, and whose inputs `fill` writes. Allocates nothing, and
@@ -32,7 +32,7 @@ impl<F: Real> Network<F> {
         &self,
         rows: usize,
         tile_rows: usize,
-        room: &'t mut SingleTile<F>,
+        room: &'t mut SingleThread<F>,
         fill: impl FnOnce(ArrayViewMut2<F>),
     ) -> ArrayView2<'t, F> {
         let layers = self.layers.len();
@@ -43,7 +43,7 @@ impl<F: Real> Network<F> {
     }
 
     /// Makes sure that the room was made for a network of these widths.
-    pub(crate) fn check_tile(&self, room: &SingleTile<F>) -> Result<(), Error> {
+    pub(crate) fn check_single_thread(&self, room: &SingleThread<F>) -> Result<(), Error> {
         room.0.check("scratch", self, 0)
     }
 }

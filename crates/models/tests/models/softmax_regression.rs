@@ -314,9 +314,9 @@ fn what_is_wrong_is_named_and_changes_nothing() {
 
 #[test]
 fn a_hessian_beyond_all_memory_is_refused() {
-    // Two million numbers to find, and their matrix.
-    let x = Array2::<f64>::zeros((2, 20_000));
-    let mut regression = SoftmaxRegression::new(20_000, 100).unwrap();
+    // Seven million numbers to find, and matrices beyond 2⁴⁷ bytes, which no machine overcommits.
+    let x = Array2::<f64>::zeros((2, 70_000));
+    let mut regression = SoftmaxRegression::new(70_000, 100).unwrap();
     let training = SoftmaxTraining { solver: Solver::NewtonCholesky, ..SoftmaxTraining::default() };
     let error = regression.fit(Samples::new(&x, Targets::Classes(&[0, 1])), &training).unwrap_err();
     let name = "the size of newton-cholesky's matrices";
