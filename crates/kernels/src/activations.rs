@@ -217,7 +217,7 @@ pub fn gelu<F: Real>(x: ArrayView2<F>, y: ArrayViewMut2<F>) {
         x,
         y,
         #[inline(always)]
-        |x| F::of(x.as_f64() * normal(x).0)
+        |x| x * normal(x).0
     );
 }
 
@@ -237,7 +237,7 @@ pub fn gelu_backward<F: Real>(x: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayView
         #[inline(always)]
         |x, dy| {
             let (distribution, bell) = normal(x);
-            F::of(distribution + x.as_f64() * (DENSITY_AT_0 * bell)) * dy
+            (distribution + x * (F::of(DENSITY_AT_0) * bell)) * dy
         }
     );
 }

@@ -12,7 +12,7 @@ pub(crate) fn exp<F: Real>(x: F) -> F {
         Precision::Single => {
             let x = x.as_f64() as f32;
             let x = if x > 89.0 { 89.0 } else { x };
-            let (y, n) = reduced_f32(x);
+            let (y, n) = reduced_f32(x, 0.0);
             // In two steps, as the power of a subnormal result, or of an infinite one, is no normal number.
             let half = n >> 1;
             let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
@@ -21,7 +21,7 @@ pub(crate) fn exp<F: Real>(x: F) -> F {
         Precision::Double => {
             let x = x.as_f64();
             let x = if x > 710.0 { 710.0 } else { x };
-            let (y, n) = reduced_f64(x);
+            let (y, n) = reduced_f64(x, 0.0);
             let half = n >> 1;
             let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
             F::of(y * power(half) * power(n.wrapping_sub(half)))
@@ -41,7 +41,7 @@ pub(crate) fn exp_m1<F: Real>(x: F) -> F {
             let x = if x > 40.0 { 40.0 } else { x };
             // Below, the result is -1.
             let x = if x < -20.0 { -20.0 } else { x };
-            let (y, n) = reduced_less_one_f32(x);
+            let (y, n) = reduced_less_one_f32(x, 0.0);
             let power = f32::from_bits((n.wrapping_add(127) as u32) << 23);
             F::of(f64::from(power * y + (power - 1.0)))
         }
@@ -49,43 +49,43 @@ pub(crate) fn exp_m1<F: Real>(x: F) -> F {
             let x = x.as_f64();
             let x = if x > 40.0 { 40.0 } else { x };
             let x = if x < -40.0 { -40.0 } else { x };
-            let (y, n) = reduced_less_one_f64(x);
+            let (y, n) = reduced_less_one_f64(x, 0.0);
             let power = f64::from_bits((n.wrapping_add(1023) as u64) << 52);
             F::of(power * y + (power - 1.0))
         }
     }
 }
 
-/// exp(x) for x ≤ 0, in fewer operations.
+/// exp(x + rest) for x ≤ 0 and a rest of at most 0.03, in fewer operations.
 #[inline(always)]
-fn exp_of_negative<F: Real>(x: F) -> F {
+pub(crate) fn exp_of_negative<F: Real>(x: F, rest: F) -> F {
     // 2ⁿ as 2ⁿ⁺⁶⁴ 2⁻⁶⁴: so the power is a normal number also where the result is not.
     match F::PRECISION {
         Precision::Single => {
-            let (y, n) = reduced_f32(x.as_f64() as f32);
+            let (y, n) = reduced_f32(x.as_f64() as f32, rest.as_f64() as f32);
             let power = f32::from_bits((n.wrapping_add(127 + 64) as u32) << 23);
             F::of(f64::from(y * power * (1.0 / 18_446_744_073_709_551_616.0)))
         }
         Precision::Double => {
-            let (y, n) = reduced_f64(x.as_f64());
+            let (y, n) = reduced_f64(x.as_f64(), rest.as_f64());
             let power = f64::from_bits((n.wrapping_add(1023 + 64) as u64) << 52);
             F::of(y * power * (1.0 / 18_446_744_073_709_551_616.0))
         }
     }
 }
 
-/// exp(x) = 2ⁿ y with n = x / ln 2 rounded, and y = exp(r) as the polynomial of the Cephes library (S. L. Moshier). Where the result
+/// exp(x + rest) = 2ⁿ y with n = x / ln 2 rounded, and y = exp(r) as the polynomial of the Cephes library (S. L. Moshier). Where the result
 /// is 0, x is taken for a number where it just is.
 #[inline(always)]
-fn reduced_f32(x: f32) -> (f32, i32) {
+fn reduced_f32(x: f32, rest: f32) -> (f32, i32) {
     // Written so that NaN passes.
-    let (y, n) = reduced_less_one_f32(if x < -104.0 { -104.0 } else { x });
+    let (y, n) = reduced_less_one_f32(if x < -104.0 { -104.0 } else { x }, rest);
     (y + 1.0, n)
 }
 
 /// [`reduced_f32`] with exp(r) - 1 in place of exp(r), for any x of which n is an exponent.
 #[inline(always)]
-fn reduced_less_one_f32(x: f32) -> (f32, i32) {
+fn reduced_less_one_f32(x: f32, rest: f32) -> (f32, i32) {
     // 1.5 · 2²³: what is added to it is rounded to a whole number, which the low bits then hold.
     const ROUNDER: f32 = 12_582_912.0;
     // ln 2 in two parts, the first so short that its product with n is exact.
@@ -93,7 +93,7 @@ fn reduced_less_one_f32(x: f32) -> (f32, i32) {
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let r = (x - n * LN_2_HIGH) - (n * LN_2_LOW - rest);
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_2e-3;
     let p = p * r + 8.333_452e-3;
@@ -106,21 +106,21 @@ fn reduced_less_one_f32(x: f32) -> (f32, i32) {
 
 /// As [`reduced_f32`], with exp(r) as the quotient of FreeBSD's libm (`e_exp.c`).
 #[inline(always)]
-fn reduced_f64(x: f64) -> (f64, i64) {
-    let (y, n) = reduced_less_one_f64(if x < -746.0 { -746.0 } else { x });
+fn reduced_f64(x: f64, rest: f64) -> (f64, i64) {
+    let (y, n) = reduced_less_one_f64(if x < -746.0 { -746.0 } else { x }, rest);
     (1.0 + y, n)
 }
 
 /// [`reduced_f64`] with exp(r) - 1 in place of exp(r).
 #[inline(always)]
-fn reduced_less_one_f64(x: f64) -> (f64, i64) {
+fn reduced_less_one_f64(x: f64, rest: f64) -> (f64, i64) {
     // 1.5 · 2⁵²
     const ROUNDER: f64 = 6_755_399_441_055_744.0;
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
     let n = shifted - ROUNDER;
-    let (high, low) = (x - n * LN_2_HIGH, n * LN_2_LOW);
+    let (high, low) = (x - n * LN_2_HIGH, n * LN_2_LOW - rest);
     let r = high - low;
     let t = r * r;
     let p = 4.138_136_797_057_238e-8;
@@ -142,7 +142,7 @@ pub(crate) fn shifted_exp<F: Real>(x: F, max: F) -> F {
     let lost = (x - (difference - negated_max)) - (max + negated_max);
     // Where the difference is infinite it is NaN; it is never as large as 1.
     let lost = if lost < F::one() { lost } else { F::one() };
-    let e = exp_of_negative(difference);
+    let e = exp_of_negative(difference, F::zero());
     e + e * lost
 }
 
