@@ -38,11 +38,13 @@ demo: openblas
 test: openblas check
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps
 	$(CARGO) test $(ALL)
-	@# Core2: an OpenBLAS without kernels for small products, as on most processors.
-	@for level in portable avx2; do \
-		echo "== the kernels and the golden values at most with $$level"; \
-		CHAINRULE_SIMD=$$level OPENBLAS_CORETYPE=Core2 $(CARGO) test $(ALL) --quiet \
+	@# Kernels of OpenBLAS for other processors: without some for small products, and in other orders of adding.
+	@for levels in portable:Core2 avx2:Haswell; do \
+		export CHAINRULE_SIMD=$${levels%:*} OPENBLAS_CORETYPE=$${levels#*:}; \
+		echo "== the kernels and the golden values at most with $$CHAINRULE_SIMD, and OpenBLAS for $$OPENBLAS_CORETYPE"; \
+		$(CARGO) test $(ALL) --quiet \
 			--lib --test golden --test gradient_table --test softmax --test simd_levels --test matmul || exit 1; \
+		$(CARGO) test $(ALL) --quiet --test models threads || exit 1; \
 	done
 	@# Without optimisation, as a user's own tests are compiled, and without BLAS.
 	CARGO_PROFILE_DEV_OPT_LEVEL=0 $(CARGO) test --locked --package chainrule-models --no-default-features --lib

@@ -1,14 +1,17 @@
 use super::Network;
 use super::forward::Run;
-use super::tape::{Tile, Workspace, tile_rows};
-use crate::layers::affine;
+use super::tape::{Tile, Workspace};
+use crate::layers::affine_by_tiles;
 use chainrule_core::{Error, Real};
-use chainrule_kernels::matmul;
+use chainrule_kernels::matmul_by_tiles;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 
 /// Numbers that cores must spare each other before it pays: some two thousand lines of a cache.
 const WORTH: usize = 32 * 1024;
+
+/// Rows of the first layer's products, at most.
+const TILE_ROWS: usize = 64;
 
 impl<F: Real> Network<F> {
     /// Of how many inputs the first half of the first layer is, if a batch of `rows` rows goes through it by halves.
@@ -63,10 +66,10 @@ impl<F: Real> Network<F> {
         workspace.first_layer(chunk.clone(), |x, y, part| {
             let (first_x, second_x) = x.split_at(Axis(1), first);
             rayon::join(
-                || for_each_piece(first_x, y, &|x, y| affine(x, first_weight, bias, y)),
+                || for_each_piece(first_x, y, &|x, y| affine_by_tiles(x, first_weight, bias, y, TILE_ROWS)),
                 || {
                     for_each_piece(second_x, part, &|x, part| {
-                        matmul(F::one(), x, second_weight, F::zero(), part);
+                        matmul_by_tiles(x, second_weight, F::zero(), part, TILE_ROWS);
                     });
                 },
             );
@@ -82,17 +85,16 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// Calls `work` for x and y, in pieces of rows if there are more threads than halves: rows do not see each other, so it is the same
-/// bits, but each piece's thread must fetch the half's weights.
+/// Calls `work` for x and y, in pieces of whole tiles if there are more threads than halves; each piece's thread must fetch the half's weights.
+/// A product may round a row otherwise elsewhere among its rows, so `work` goes tile by tile, and the tiles are of the shape alone.
 fn for_each_piece<F: Real>(
     x: ArrayView2<F>,
     y: ArrayViewMut2<F>,
     work: &(impl Fn(ArrayView2<F>, ArrayViewMut2<F>) + Sync),
 ) {
     let rows = x.nrows();
-    let middle = (rows / 2).next_multiple_of(8);
-    // A single row is multiplied in another order.
-    if rayon::current_num_threads() <= 2 || rows <= tile_rows(rows) || rows <= middle + 1 {
+    let middle = (rows / 2).next_multiple_of(TILE_ROWS);
+    if rayon::current_num_threads() <= 2 || middle >= rows {
         return work(x, y);
     }
     let ((x, last_x), (y, last_y)) = (x.split_at(Axis(0), middle), y.split_at(Axis(0), middle));
