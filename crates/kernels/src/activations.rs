@@ -5,7 +5,7 @@
 use crate::compile_once::compile_once;
 use crate::exp::{exp, exp_m1};
 use crate::normal::normal;
-use crate::rows::{assert_same_shape, row, row_mut};
+use crate::rows::{assert_same_shape, row, row_mut, rows, rows_mut};
 use crate::vectorize;
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -19,18 +19,25 @@ macro_rules! map {
 }
 
 #[inline(always)]
-fn map<F: Real>(x: &ArrayView2<F>, y: &mut ArrayViewMut2<F>, f: impl Fn(F) -> F) {
-    vectorize(
-        // Settings come along: behind a reference they might change with every number written.
-        #[inline(always)]
-        move || {
-            for i in 0..x.nrows() {
-                for (y, &x) in row_mut(y, i).iter_mut().zip(row(x, i)) {
+fn map<F: Real>(x: &ArrayView2<F>, y: &mut ArrayViewMut2<F>, f: impl Fn(F) -> F + Copy) {
+    // Each run by itself: of rows within one function, the compiler would ask once for all of them whether x and y overlap, as bands of one matrix
+    // seem to, and then take number by number.
+    let run = |x: &[F], y: &mut [F]| {
+        vectorize(
+            // Settings come along: behind a reference they might change with every number written.
+            #[inline(always)]
+            move || {
+                for (y, &x) in y.iter_mut().zip(x) {
                     *y = f(x);
                 }
-            }
-        },
-    );
+            },
+        );
+    };
+    let all = 0..x.nrows();
+    match (rows(x, all.clone()), rows_mut(y, all.clone())) {
+        (Some(x), Some(y)) => run(x, y),
+        _ => all.for_each(|i| run(row(x, i), row_mut(y, i))),
+    }
 }
 
 /// dx ← f(x, dy), as [`map`].
@@ -49,18 +56,23 @@ fn map_backward<F: Real>(
     x: &ArrayView2<F>,
     dy: &ArrayView2<F>,
     dx: &mut ArrayViewMut2<F>,
-    f: impl Fn(F, F) -> F,
+    f: impl Fn(F, F) -> F + Copy,
 ) {
-    vectorize(
-        #[inline(always)]
-        move || {
-            for i in 0..x.nrows() {
-                for ((dx, &x), &dy) in row_mut(dx, i).iter_mut().zip(row(x, i)).zip(row(dy, i)) {
+    let run = |x: &[F], dy: &[F], dx: &mut [F]| {
+        vectorize(
+            #[inline(always)]
+            move || {
+                for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
                     *dx = f(x, dy);
                 }
-            }
-        },
-    );
+            },
+        );
+    };
+    let all = 0..x.nrows();
+    match (rows(x, all.clone()), rows(dy, all.clone()), rows_mut(dx, all.clone())) {
+        (Some(x), Some(dy), Some(dx)) => run(x, dy, dx),
+        _ => all.for_each(|i| run(row(x, i), row(dy, i), row_mut(dx, i))),
+    }
 }
 
 /// y ← max(0, x). NaN stays NaN, so that it does not go unnoticed.

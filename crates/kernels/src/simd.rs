@@ -118,6 +118,9 @@ pub fn limit_simd(limit: SimdLevel) -> SimdLevel {
 /// `f` is plain Rust: the compiler vectorises its loops for the wider registers. It reorders and contracts nothing, so
 /// the result is the same bits at every level. Code that `f` calls is vectorised only where it is inlined.
 ///
+/// Give it one row at a time where what is read and what is written may be columns of one matrix, as in training: of a loop over rows within
+/// `f`, the compiler asks once whether all that is read and all that is written overlap, and if they seem to, it takes number by number.
+///
 /// ```
 /// use chainrule_kernels::vectorize;
 /// let mut x = vec![1.0_f32; 1000];
@@ -133,18 +136,27 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
         #[cfg(wide_simd)]
         // SAFETY: simd_level found the features on this processor.
         SimdLevel::Avx2 => unsafe { avx2(f) },
-        _ => f(),
+        _ => portable(f),
     }
 }
 
+// None is inlined, so that what `f` is called from does not change how it is compiled.
+
 #[cfg(wide_simd)]
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 fn avx512<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
 #[cfg(wide_simd)]
+#[inline(never)]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+#[inline(never)]
+fn portable<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
