@@ -1,7 +1,14 @@
 use crate::compile_once::compile_once;
 use crate::rows::{assert_same_shape, row, row_mut};
+use crate::vectorize;
 use chainrule_core::{Random, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// Blocks of draws that are made side by side.
+const BLOCKS: usize = 16;
+
+/// Their draws.
+const GROUP: usize = 4 * BLOCKS;
 
 /// Inverted dropout: y ← x / (1 - rate) where the number's draw lets it through, which it does with the probability 1 - rate,
 /// else 0. Shapes: all (rows, width).
@@ -19,16 +26,36 @@ pub fn dropout<F: Real>(rate: f64, random: Random, first_row: usize, x: ArrayVie
     compile_once!(|rate: f64, random: Random, first_row: usize, x: ArrayView2<F>, y: ArrayViewMut2<F>| {
         let factor = F::of(1.0 / (1.0 - rate));
         // A draw is 32 bits; so are the probabilities' steps.
-        let dropped = (rate * 2.0_f64.powi(32)) as u64;
+        let dropped = (rate * 2.0_f64.powi(32)) as u32;
+        let keep = move |x: F, draw: u32| if draw < dropped { F::zero() } else { x * factor };
         let blocks = x.ncols().div_ceil(4) as u64;
         for i in 0..x.nrows() {
             let start = (first_row + i) as u64 * blocks;
-            let chunks = row_mut(&mut y, i).chunks_mut(4).zip(row(&x, i).chunks(4));
-            for (block, (y, x)) in (start..).zip(chunks) {
-                for ((y, &x), draw) in y.iter_mut().zip(x).zip(random.words(block)) {
-                    *y = if u64::from(draw) < dropped { F::zero() } else { x * factor };
-                }
-            }
+            let (x, y) = (row(&x, i), row_mut(&mut y, i));
+            vectorize(
+                #[inline(always)]
+                move || {
+                    let ((x, last_x), (y, last_y)) = (x.as_chunks::<GROUP>(), y.as_chunks_mut::<GROUP>());
+                    let last = start + (x.len() * BLOCKS) as u64;
+                    for (first, (y, x)) in (start..).step_by(BLOCKS).zip(y.iter_mut().zip(x)) {
+                        let words = random.words_of_blocks::<BLOCKS>(first);
+                        let mut draws = [0; GROUP];
+                        for block in 0..BLOCKS {
+                            for word in 0..4 {
+                                draws[4 * block + word] = words[word][block];
+                            }
+                        }
+                        for ((y, &x), draw) in y.iter_mut().zip(x).zip(draws) {
+                            *y = keep(x, draw);
+                        }
+                    }
+                    for (block, (y, x)) in (last..).zip(last_y.chunks_mut(4).zip(last_x.chunks(4))) {
+                        for ((y, &x), draw) in y.iter_mut().zip(x).zip(random.words(block)) {
+                            *y = keep(x, draw);
+                        }
+                    }
+                },
+            );
         }
     });
 }
