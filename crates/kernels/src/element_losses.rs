@@ -6,10 +6,13 @@
 use crate::activations::sigmoid_of;
 use crate::compile_once::compile_once;
 use crate::cross_entropy::clip;
+use crate::exp::{exp, ln, ln_1p};
+use crate::reductions::{LANES, sum_of};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use std::ops::Range;
 
 /// Calls `work` with the targets of row `i`.
 #[inline(always)]
@@ -23,25 +26,72 @@ fn with_target_row<F: Real, R>(targets: Targets<F>, i: usize, work: impl FnOnce(
     }
 }
 
+/// Numbers of short rows that are computed side by side.
+const SIDE_BY_SIDE: usize = 256;
+
+/// Up to this width several rows go together, as one does not fill the registers.
+const SHORT: usize = 64;
+
+/// Calls `work` for several short rows at a time: with their range, and their numbers and targets, row after row, in whole registers.
+#[inline(always)]
+fn for_each_few_rows<F: Real>(
+    y: ArrayView2<F>,
+    targets: Targets<F>,
+    mut work: impl FnMut(Range<usize>, &mut [F], &[F]),
+) {
+    let (rows, width) = y.dim();
+    let at_once = SIDE_BY_SIDE / width;
+    let (mut numbers, mut aims) = ([F::zero(); SIDE_BY_SIDE], [F::zero(); SIDE_BY_SIDE]);
+    for first in (0..rows).step_by(at_once) {
+        let range = first..rows.min(first + at_once);
+        let places = numbers.chunks_exact_mut(width).zip(aims.chunks_exact_mut(width));
+        for (i, (numbers, aims)) in range.clone().zip(places) {
+            numbers.iter_mut().zip(row(&y, i)).for_each(|(number, &y)| *number = y);
+            match targets {
+                Targets::Classes(labels) => aims[0] = F::of(labels[i] as f64),
+                Targets::Probabilities(t) | Targets::Values(t) => {
+                    aims.iter_mut().zip(t.row(i)).for_each(|(aim, &t)| *aim = t);
+                }
+            }
+        }
+        let whole = (range.len() * width).next_multiple_of(LANES);
+        work(range, &mut numbers[..whole], &aims[..whole]);
+    }
+}
+
 #[inline(always)]
 pub(crate) fn mean_of_elements<F: Real>(
     y: ArrayView2<F>,
     targets: Targets<F>,
     mut losses: ArrayViewMut1<F>,
-    loss: impl Fn(F, F) -> F,
+    loss: impl Fn(F, F) -> F + Copy,
 ) {
-    let width = y.ncols() as f64;
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..y.nrows() {
-                losses[i] = with_target_row(targets, i, |t| {
-                    let terms = row(&y, i).iter().zip(t).map(|(&y, &t)| loss(y, t).as_f64());
-                    F::of(terms.sum::<f64>() / width)
-                });
+    let width = y.ncols();
+    if (1..=SHORT).contains(&width) {
+        return for_each_few_rows(y, targets, |range, numbers, t| {
+            let y = &mut *numbers;
+            vectorize(
+                #[inline(always)]
+                move || {
+                    for (y, &t) in y.iter_mut().zip(t) {
+                        *y = loss(*y, t);
+                    }
+                },
+            );
+            for (i, terms) in range.zip(numbers.chunks(width)) {
+                losses[i] = F::of(terms.iter().map(|term| term.as_f64()).sum::<f64>() / width as f64);
             }
-        },
-    );
+        });
+    }
+    for i in 0..y.nrows() {
+        losses[i] = with_target_row(targets, i, |t| {
+            let y = row(&y, i);
+            vectorize(
+                #[inline(always)]
+                move || sum_of(y, t, loss) / F::of(width as f64),
+            )
+        });
+    }
 }
 
 #[inline(always)]
@@ -50,21 +100,39 @@ pub(crate) fn mean_of_elements_backward<F: Real>(
     targets: Targets<F>,
     scale: F,
     mut dy: ArrayViewMut2<F>,
-    derivative: impl Fn(F, F) -> F,
+    derivative: impl Fn(F, F) -> F + Copy,
 ) {
-    let scale = scale / F::of(y.ncols() as f64);
-    vectorize(
-        #[inline(always)]
-        || {
-            for i in 0..y.nrows() {
-                with_target_row(targets, i, |t| {
-                    let inputs = row(&y, i).iter().zip(t);
-                    let outputs = row_mut(&mut dy, i).iter_mut().zip(inputs);
-                    outputs.for_each(|(dy, (&y, &t))| *dy = scale * derivative(y, t));
-                });
+    let width = y.ncols();
+    let scale = scale / F::of(width as f64);
+    if (1..=SHORT).contains(&width) {
+        return for_each_few_rows(y, targets, |range, numbers, t| {
+            let y = &mut *numbers;
+            vectorize(
+                #[inline(always)]
+                move || {
+                    for (y, &t) in y.iter_mut().zip(t) {
+                        *y = scale * derivative(*y, t);
+                    }
+                },
+            );
+            for (i, numbers) in range.zip(numbers.chunks(width)) {
+                row_mut(&mut dy, i).iter_mut().zip(numbers).for_each(|(dy, &number)| *dy = number);
             }
-        },
-    );
+        });
+    }
+    for i in 0..y.nrows() {
+        with_target_row(targets, i, |t| {
+            let (y, dy) = (row(&y, i), row_mut(&mut dy, i));
+            vectorize(
+                #[inline(always)]
+                move || {
+                    for ((dy, &y), &t) in dy.iter_mut().zip(y).zip(t) {
+                        *dy = scale * derivative(y, t);
+                    }
+                },
+            );
+        });
+    }
 }
 
 /// Of a forward function: one loss for each row, and the targets' shape.
@@ -103,12 +171,12 @@ pub(crate) fn assert_fit_backward<F: Real>(
     assert_fit(function, outputs, targets, outputs.0);
 }
 
-/// Forward and backward of a loss, given ℓ and ℓ′ as functions of y, t and the settings.
+/// Forward and backward of a loss, given ℓ and ℓ′ as functions of y and t, and the settings.
 macro_rules! element_loss {
     (
         $(#[$forward_doc:meta])* $forward:ident,
         $(#[$backward_doc:meta])* $backward:ident,
-        ($($setting:ident: $type:ty),*), $loss:expr, $derivative:expr
+        ($($setting:ident: $type:ty),*), |$y:ident, $t:ident| $loss:expr, |$dy:ident, $dt:ident| $derivative:expr
     ) => {
         $(#[$forward_doc])*
         ///
@@ -124,8 +192,13 @@ macro_rules! element_loss {
             assert_fit(stringify!($forward), y.dim(), targets, losses.len());
             compile_once!(
                 |y: ArrayView2<F>, targets: Targets<F>, $($setting: $type,)* losses: ArrayViewMut1<F>| {
-                    let loss = $loss;
-                    mean_of_elements(y, targets, losses, |y, t| loss(y, t $(, $setting)*))
+                    mean_of_elements(
+                        y,
+                        targets,
+                        losses,
+                        #[inline(always)]
+                        move |$y: F, $t: F| $loss,
+                    )
                 }
             );
         }
@@ -145,8 +218,14 @@ macro_rules! element_loss {
             assert_fit_backward(stringify!($backward), y.dim(), targets, dy.dim());
             compile_once!(
                 |y: ArrayView2<F>, targets: Targets<F>, $($setting: $type,)* scale: F, dy: ArrayViewMut2<F>| {
-                    let derivative = $derivative;
-                    mean_of_elements_backward(y, targets, scale, dy, |y, t| derivative(y, t $(, $setting)*))
+                    mean_of_elements_backward(
+                        y,
+                        targets,
+                        scale,
+                        dy,
+                        #[inline(always)]
+                        move |$dy: F, $dt: F| $derivative,
+                    )
                 }
             );
         }
@@ -159,8 +238,8 @@ element_loss!(
     /// Of [`squared_error`]: ℓ′ = 2 (y - t).
     squared_error_backward,
     (),
-    |y: F, t: F| (y - t) * (y - t),
-    |y: F, t: F| F::of(2.0) * (y - t)
+    |y, t| (y - t) * (y - t),
+    |y, t| F::of(2.0) * (y - t)
 );
 
 element_loss!(
@@ -169,8 +248,8 @@ element_loss!(
     /// Of [`absolute_error`]: ℓ′ = sign(y - t), 0 where y = t.
     absolute_error_backward,
     (),
-    |y: F, t: F| (y - t).abs(),
-    |y: F, t: F| if y == t { F::zero() } else { (y - t).signum() }
+    |y, t| (y - t).abs(),
+    |y, t| if y == t { F::zero() } else { (y - t).signum() }
 );
 
 element_loss!(
@@ -179,11 +258,11 @@ element_loss!(
     /// Of [`huber`]: ℓ′ = d clipped to \[-δ, δ\].
     huber_backward,
     (delta: F),
-    |y: F, t: F, delta: F| {
+    |y, t| {
         let d = (y - t).abs();
         if d <= delta { F::of(0.5) * d * d } else { delta * (d - F::of(0.5) * delta) }
     },
-    |y: F, t: F, delta: F| {
+    |y, t| {
         let d = y - t;
         if d > delta { delta } else if d < -delta { -delta } else { d }
     }
@@ -196,11 +275,11 @@ element_loss!(
     /// Of [`binary_cross_entropy`]: ℓ′ = (1 - t) / (1 - c) - t / c.
     binary_cross_entropy_backward,
     (),
-    |y: F, t: F| {
+    |y, t| {
         let c = clip(y);
-        -(t * c.ln() + (F::one() - t) * (-c).ln_1p())
+        -(t * ln(c) + (F::one() - t) * ln_1p(-c))
     },
-    |y: F, t: F| {
+    |y, t| {
         let c = clip(y);
         (F::one() - t) / (F::one() - c) - t / c
     }
@@ -213,13 +292,13 @@ element_loss!(
     /// Of [`binary_cross_entropy_on_logits`]: ℓ′ = σ(x) - t, in which the factors σ(x) (1 - σ(x)) of both cancelled.
     binary_cross_entropy_on_logits_backward,
     (),
-    |x: F, t: F| {
+    |x, t| {
         // Split by the sign of x, so that a confident, right answer does not come from a difference.
-        let rest = (-x.abs()).exp().ln_1p();
+        let rest = ln_1p(exp(-x.abs()));
         if x >= F::zero() { (F::one() - t) * x + rest } else { rest - t * x }
     },
-    |x: F, t: F| {
-        let (one, e) = (F::one(), (-x.abs()).exp());
+    |x, t| {
+        let (one, e) = (F::one(), exp(-x.abs()));
         // 1 - σ(x) = σ(-x), without cancellation, where t is 1.
         if t == one { -sigmoid_of(-x) } else { (if x >= F::zero() { one } else { e }) / (one + e) - t }
     }

@@ -146,16 +146,29 @@ pub(crate) fn shifted_exp<F: Real>(x: F, max: F) -> F {
     e + e * lost
 }
 
-/// log(1 + x) for x ≥ 0, within one unit in the last place or two, as [`exp`] is: by f64, with log(1 + f) as in FreeBSD's libm
+/// log(1 + x) for x > -1, within one unit in the last place or two, as [`exp`] is: by f64, with log(1 + f) as in FreeBSD's libm
 /// (`e_log.c`).
 #[inline(always)]
 pub(crate) fn ln_1p<F: Real>(x: F) -> F {
-    const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
-    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let x = x.as_f64();
     let u = 1.0 + x;
     // What the addition rounded away, of log u.
-    let lost = (x - (u - 1.0)) / u;
+    let ln = ln_of_sum(u, (x - (u - 1.0)) / u);
+    // u and all that follows are infinite or NaN together with x.
+    F::of(if x < f64::INFINITY { ln } else { x })
+}
+
+/// log(x) for finite x > 0 that is no subnormal number, as [`ln_1p`].
+#[inline(always)]
+pub(crate) fn ln<F: Real>(x: F) -> F {
+    F::of(ln_of_sum(x.as_f64(), 0.0))
+}
+
+/// log(u (1 + lost)), for a lost share that is rounding.
+#[inline(always)]
+fn ln_of_sum(u: f64, lost: f64) -> f64 {
+    const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     // u = 2ⁿ m with m between √½ and √2.
     const SQRT_HALF: u64 = 0x3FE6_A09E_667F_3BCD;
     let n = (u.to_bits().wrapping_sub(SQRT_HALF) as i64) >> 52;
@@ -172,9 +185,7 @@ pub(crate) fn ln_1p<F: Real>(x: F) -> F {
     let p = p * z + 6.666_666_666_666_735e-1;
     let half_square = 0.5 * f * f;
     let n = n as f64;
-    let ln = n * LN_2_HIGH - ((half_square - (s * (half_square + p * z) + (n * LN_2_LOW + lost))) - f);
-    // u and all that follows are infinite or NaN together with x.
-    F::of(if x < f64::INFINITY { ln } else { x })
+    n * LN_2_HIGH - ((half_square - (s * (half_square + p * z) + (n * LN_2_LOW + lost))) - f)
 }
 
 #[cfg(test)]
@@ -248,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn ln_1p_of_all_sizes() {
+    fn logarithms_of_all_sizes() {
         for exponent in -1070..1020 {
             for mantissa in [1.0, 1.1, 1.3, 1.414, 1.5, 1.9, 1.9999999] {
                 let x = mantissa * 2.0_f64.powi(exponent);
@@ -257,7 +268,17 @@ mod tests {
                 assert!((found - exact).abs() <= 2.0 * unit, "ln_1p({x:e}): {found:e}, {exact:e}");
             }
         }
-        assert_eq!(ln_1p(0.0_f64), 0.0);
+        // Down to the probabilities that losses are clipped to.
+        for i in 1..100_000 {
+            let (x, c) = (-1.0 + f64::from(i) * 1e-5 + 1e-7, f64::from(i) * 1e-5);
+            for (found, exact) in [(ln_1p(x), x.ln_1p()), (ln(c), c.ln())] {
+                assert!(
+                    (found - exact).abs() <= 2.0 * f64::EPSILON * exact.abs(),
+                    "{x:e}, {c:e}: {found:e}, {exact:e}"
+                );
+            }
+        }
+        assert_eq!((ln_1p(0.0_f64), ln(1.0_f64), ln(1.0_f32)), (0.0, 0.0, 0.0));
         assert_eq!(ln_1p(f64::INFINITY), f64::INFINITY);
         assert!(ln_1p(f32::NAN).is_nan());
     }

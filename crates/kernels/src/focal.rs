@@ -1,7 +1,7 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit, clip};
 use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
-use crate::focal_term::FocalTerm;
+use crate::focal_term::{FocalTerm, power};
 use crate::normalizer::Normalizer;
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::target::{Target, gradient_of_row, loss_of_row};
@@ -33,7 +33,8 @@ pub fn focal<F: Real>(
         for i in 0..probabilities.nrows() {
             let p = row(&probabilities, i);
             let target = options.target(&targets, i, p.len());
-            losses[i] = loss_of_row(target, p.len(), |class| term_of_probability(p[class]).loss(gamma));
+            losses[i] =
+                loss_of_row(target, p.len(), |class| term_of_probability(p[class]).loss(power(gamma)));
         }
     });
 }
@@ -63,7 +64,7 @@ pub fn focal_backward<F: Real>(
             let (p, d) = (row(&probabilities, i), row_mut(&mut dprobabilities, i));
             gradient_of_row(options.target(&targets, i, p.len()), d, |class| {
                 let term = term_of_probability(p[class]);
-                scale * term.slope(gamma) / term.probability
+                scale * term.slope(gamma, power(gamma)) / term.probability
             });
         }
     });
@@ -109,18 +110,18 @@ pub fn softmax_focal<F: Real>(
                 let target = options.target(&targets, i, x.len());
                 let d = exponentials.normalize(F::one());
                 let term = |class: usize| term_of_logit(x[class], &normalizer);
-                losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(gamma));
+                losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(power(gamma)));
                 match target {
                     Target::Ignored => d.fill(F::zero()),
                     Target::Class { label, weight } => {
-                        let slope = weight * term(label).slope(gamma);
+                        let slope = weight * term(label).slope(gamma, power(gamma));
                         d.iter_mut().for_each(|d| *d *= -scale * slope);
                         d[label] = scale * slope * term(label).rest;
                     }
                     Target::Spread(spread) => {
                         let slope = |class: usize| match spread.at(class) {
                             t if t == F::zero() => t,
-                            t => t * term(class).slope(gamma),
+                            t => t * term(class).slope(gamma, power(gamma)),
                         };
                         let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
                         let classes = d.iter_mut().enumerate();
@@ -153,7 +154,7 @@ pub fn focal_on_logits<F: Real>(
         for_each_normalizer(logits, |i, x, normalizer| {
             let target = options.target(&targets, i, x.len());
             losses[i] =
-                loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(gamma));
+                loss_of_row(target, x.len(), |class| term_of_logit(x[class], &normalizer).loss(power(gamma)));
         });
     });
 }
