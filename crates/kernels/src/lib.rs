@@ -98,6 +98,8 @@ mod spread_cross_entropy;
 mod target;
 mod threads;
 mod tile;
+#[cfg(feature = "blas")]
+mod turn;
 
 pub use activations::{
     elu, elu_backward, gelu, gelu_backward, leaky_relu, leaky_relu_backward, relu, relu_backward, sigmoid,

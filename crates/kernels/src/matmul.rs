@@ -91,7 +91,7 @@ fn products_of_whole_tiles<F: Real>(
     tile_rows: usize,
 ) -> usize {
     use crate::blas::{count_product, has_small_kernels};
-    use crate::pieces::{gemm_of_tiles_in_pieces, pays_to_cut};
+    use crate::pieces::{gemm_of_tiles_in_pieces, pays_to_cut, pays_to_turn_both};
 
     let (k, n, tiles) = (a.ncols(), b.ncols(), a.nrows() / tile_rows);
     let sizes = [tile_rows, n, k];
@@ -100,7 +100,11 @@ fn products_of_whole_tiles<F: Real>(
         return 0;
     }
     match (operand(a), operand(b), operand(c.view())) {
-        (Some(a), Some(b), Some(target)) if !b.transposed && !target.transposed => {
+        (Some(a), Some(b), Some(target))
+            if !b.transposed
+                && !target.transposed
+                && (a.transposed || !pays_to_turn_both::<F>(sizes, b.leading_dimension)) =>
+        {
             (0..tiles).for_each(|_| count_product());
             let (c, ldc) = (c.as_mut_ptr(), target.leading_dimension);
             // SAFETY: as in `product`, for the rows of whole tiles.
@@ -120,7 +124,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 #[track_caller]
 fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c: ArrayViewMut2<F>) {
     use crate::blas::{count_product, gemm, gemm_of_row, has_small_kernels};
-    use crate::pieces::{gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn};
+    use crate::pieces::{gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn, pays_to_turn_both};
 
     let ((m, k), n) = (a.dim(), b.ncols());
     if m == 0 || n == 0 || k == 0 {
@@ -138,6 +142,9 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
             count_product();
             let product = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
                 (_, false, false) if m == 1 && n * F::BYTES > ROW_BYTES => gemm_of_row,
+                (true, false, false) if pays_to_turn_both::<F>([m, n, k], b_operand.leading_dimension) => {
+                    gemm_turned
+                }
                 (true, _, false) if pays_to_cut::<F>([m, n, k]) => gemm_in_pieces,
                 (true, false, true) if pays_to_turn([m, n, k]) => gemm_turned,
                 _ => gemm,

@@ -5,6 +5,7 @@
 
 use crate::blas::{Operand, gemm};
 use crate::scratch::with_scratch;
+use crate::turn::turn;
 use chainrule_core::Real;
 
 /// Multiplications up to which OpenBLAS takes its kernels for small matrices (its `small_matrix_permit`).
@@ -16,6 +17,9 @@ const ROW_BYTES: usize = 256;
 /// Terms of a sum in a piece, at most: more would leave too few rows under [`LARGEST`], and too much of B for the caches.
 const DEPTH: usize = 512;
 
+/// The same of a turned product, whose rows are columns of B: so a piece is some 500 bytes of each row of B, which are read from one page.
+const TURNED_DEPTH: usize = 128;
+
 /// Bytes of the part of A that all pieces of one range of columns read, at most: it must stay in a core's cache.
 const A_BYTES: usize = 1 << 19;
 
@@ -23,9 +27,9 @@ const A_BYTES: usize = 1 << 19;
 const ROW_MULTIPLE: usize = 12;
 
 /// (rows, columns, depth) of the pieces of a product of these sizes.
-fn piece<F: Real>([m, n, k]: [usize; 3]) -> [usize; 3] {
+fn piece<F: Real>([m, n, k]: [usize; 3], most_depth: usize) -> [usize; 3] {
     let columns = n.min(ROW_BYTES / F::BYTES);
-    let depth = k.div_ceil(k.div_ceil(DEPTH));
+    let depth = k.div_ceil(k.div_ceil(most_depth));
     let rows = LARGEST / (columns * depth);
     [if m <= rows { m } else { rows - rows % ROW_MULTIPLE }, columns, depth]
 }
@@ -69,7 +73,7 @@ pub(crate) unsafe fn gemm_of_tiles_in_pieces<F: Real>(
     ldc: usize,
 ) {
     let [m, n, k] = sizes;
-    let [rows, columns, depth] = piece::<F>(sizes);
+    let [rows, columns, depth] = piece::<F>(sizes, DEPTH);
     for l in (0..k).step_by(depth) {
         for j in (0..n).step_by(columns) {
             for first in (0..tiles * m).step_by(m.max(1)) {
@@ -90,7 +94,19 @@ pub(crate) fn pays_to_turn([m, n, k]: [usize; 3]) -> bool {
     m >= 16 && n.min(k) > 2 * m && k <= 8 * DEPTH
 }
 
-/// C ← α A B + β C where B is transposed in memory and A is not: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
+/// [`pays_to_turn`] where B is not transposed, and its rows lie far apart in memory: they are read once then, some hundred numbers at a time, and not a few
+/// numbers of each, from another page with every row, again for every few rows of A. What is turned must fill registers of AVX-512 in pairs; where it
+/// fills several times as many as a piece has, B is read as often, and must not come from memory.
+pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], apart: usize) -> bool {
+    const FAR_APART: usize = 2048;
+    const CACHED: usize = 16 << 20;
+    let bytes = m * F::BYTES;
+    let reads_once = bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED;
+    let fills_registers = bytes > 0 && bytes.is_multiple_of(128);
+    fills_registers && reads_once && n.min(k) > m && k <= 8 * DEPTH && apart * F::BYTES >= FAR_APART
+}
+
+/// C ← α A B + β C where A is not transposed in memory: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
 ///
 /// # Safety
 /// As [`gemm`].
@@ -105,49 +121,33 @@ pub(crate) unsafe fn gemm_turned<F: Real>(
 ) {
     let b_turned = Operand { transposed: !b.transposed, ..b };
     let width = m.min(ROW_BYTES / F::BYTES);
-    let [rows, ..] = piece::<F>([n, width, k]);
+    let [rows, _, depth] = piece::<F>([n, width, k], TURNED_DEPTH);
     with_scratch((k + rows) * width, |scratch| {
         let (a_turned, c_turned) = scratch.split_at_mut(k * width);
         for i in (0..m).step_by(width) {
             let width = width.min(m - i);
-            // SAFETY: k numbers from each row's start on are A's, which the caller vouches for.
-            let row = |r| unsafe { std::slice::from_raw_parts(a.from(i + r, 0).data, k) };
-            turn(width, row, a_turned);
+            let rows_of_a = a.from(i, 0);
+            // SAFETY: they are A's, which the caller vouches for, and the scratch has room for them.
+            unsafe {
+                let (from, to) =
+                    ((rows_of_a.data, rows_of_a.leading_dimension), (a_turned.as_mut_ptr(), width));
+                turn(from, [width, k], to, F::zero());
+            }
             let a_turned = Operand { data: a_turned.as_ptr(), transposed: false, leading_dimension: width };
             for j in (0..n).step_by(rows) {
                 let rows = rows.min(n - j);
-                let (sizes, b, c_turned) = ([rows, width, k], b_turned.from(j, 0), &mut *c_turned);
-                // SAFETY: B is as the caller says; the others lie in the scratch, which has their sizes.
-                unsafe { gemm_in_pieces(sizes, alpha, b, a_turned, F::zero(), c_turned.as_mut_ptr(), width) };
-                for r in 0..width {
-                    // SAFETY: these numbers are C's, which the caller vouches for, and nothing else refers to them.
-                    let row = unsafe { std::slice::from_raw_parts_mut(c.add((i + r) * ldc + j), rows) };
-                    let column = c_turned[r..].iter().step_by(width);
-                    if beta == F::zero() {
-                        row.iter_mut().zip(column).for_each(|(c, &new)| *c = new);
-                    } else {
-                        row.iter_mut().zip(column).for_each(|(c, &new)| *c = new + beta * *c);
-                    }
+                for l in (0..k).step_by(depth) {
+                    let (sizes, b, a) =
+                        ([rows, width, depth.min(k - l)], b_turned.from(j, l), a_turned.from(l, 0));
+                    let (beta, c_turned) = (if l == 0 { F::zero() } else { F::one() }, c_turned.as_mut_ptr());
+                    // SAFETY: B is as the caller says; the others lie in the scratch, which has their sizes.
+                    unsafe { gemm(sizes, alpha, b, a, beta, c_turned, width) };
                 }
+                // SAFETY: these numbers are C's, which the caller vouches for, and nothing else refers to them.
+                unsafe { turn((c_turned.as_ptr(), width), [rows, width], (c.add(i * ldc + j), ldc), beta) };
             }
         }
     });
-}
-
-/// turned\[l, r\] ← row(r)\[l\], where `turned` is `width` wide.
-fn turn<'a, F: Real>(width: usize, row: impl Fn(usize) -> &'a [F], turned: &mut [F]) {
-    // So many columns at a time that what is written stays in the nearest cache.
-    const COLUMNS: usize = 16;
-    let depth = row(0).len();
-    for l in (0..depth).step_by(COLUMNS) {
-        let end = depth.min(l + COLUMNS);
-        let turned = &mut turned[l * width..end * width];
-        for r in 0..width {
-            for (turned, &x) in turned[r..].iter_mut().step_by(width).zip(&row(r)[l..end]) {
-                *turned = x;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -159,9 +159,18 @@ mod tests {
         for m in [1, 5, 12, 64, 1000, 100_000] {
             for n in [1, 10, 63, 64, 65, 5000] {
                 for k in [1, 784, 1024, 1025, 4096, 1_000_000] {
-                    for [rows, columns, depth] in [piece::<f32>([m, n, k]), piece::<f64>([m, n, k])] {
-                        assert!(rows * columns * depth <= LARGEST, "{m} {n} {k}: {rows} {columns} {depth}");
-                        assert!(rows >= m.min(ROW_MULTIPLE) && columns >= 1 && (1..=DEPTH).contains(&depth));
+                    for most in [DEPTH, TURNED_DEPTH] {
+                        for [rows, columns, depth] in
+                            [piece::<f32>([m, n, k], most), piece::<f64>([m, n, k], most)]
+                        {
+                            assert!(
+                                rows * columns * depth <= LARGEST,
+                                "{m} {n} {k}: {rows} {columns} {depth}"
+                            );
+                            assert!(
+                                rows >= m.min(ROW_MULTIPLE) && columns >= 1 && (1..=most).contains(&depth)
+                            );
+                        }
                     }
                 }
             }

@@ -112,7 +112,7 @@ proptest! {
 #[test]
 fn large_products_are_right_too() {
     use Layout::*;
-    // The second line: A and C turned round (of a transposed B), in whole and in part; several pieces every way; too large to cut.
+    // A and C turned round (of a transposed B, and of a B of long rows), in whole and in part; several pieces every way; too large to cut.
     for sizes in [
         [64, 128, 784],
         [784, 128, 64],
@@ -126,6 +126,8 @@ fn large_products_are_right_too() {
         [24, 70, 600],
         [100, 150, 1100],
         [300, 40, 520],
+        [64, 600, 150],
+        [96, 1030, 300],
     ] {
         for layouts in
             [[RowMajor; 3], [Transposed, RowMajor, ColumnsOfWider], [ColumnsOfWider, Transposed, Transposed]]
