@@ -11,10 +11,11 @@ pub use architecture::{Architecture, LayerSpec, PenaltySpec};
 pub use builder::ClassifierBuilder;
 pub use evaluation::Evaluation;
 
+use crate::finite::check_finite;
 use crate::{CategoricalCrossEntropy, Network};
 use chainrule_core::{Error, Real, Rows, Scaling};
 use chainrule_kernels::argmax;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use std::collections::BTreeMap;
 
 /// A dense network that tells classes apart.
@@ -68,6 +69,43 @@ impl<F: Real> Classifier<F> {
     /// The network within, to change its parameters.
     pub(crate) fn network_mut(&mut self) -> &mut Network<F> {
         &mut self.network
+    }
+
+    /// Gives the network other parameters, laid out like [`Network::parameters`]: those of a copy that was trained step by step, for
+    /// example, on rows that went through [`Classifier::scaling`].
+    ///
+    /// ```
+    /// use chainrule_core::Targets;
+    /// use chainrule_models::{Adam, Batch, CategoricalCrossEntropy, Classifier, OptimizerState};
+    ///
+    /// let x = ndarray::array![[0.0_f32, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+    /// let labels = [0, 1, 1, 0];
+    /// let mut classifier = Classifier::<f32>::builder(2, 2).hidden(&[16]).build()?;
+    ///
+    /// let (mut network, scaled) = (classifier.network().clone(), classifier.scaling().of(&x));
+    /// let mut optimizer = OptimizerState::new(Adam { learning_rate: 0.05, ..Adam::default() }, &network)?;
+    /// let mut tape = network.tape(4);
+    /// for _ in 0..200 {
+    ///     let batch = Batch::new(&scaled, &[0, 1, 2, 3], Targets::Classes(&labels));
+    ///     network.train_step(batch, &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape)?;
+    /// }
+    /// classifier.set_parameters(network.parameters())?;
+    /// assert_eq!(classifier.predict(&x)?, labels);
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of parameters, and [`Error::NotFinite`] names the first that is not finite. Nothing has then
+    /// changed.
+    pub fn set_parameters(&mut self, parameters: &[F]) -> Result<(), Error> {
+        let expected = self.network.parameters().len();
+        if parameters.len() != expected {
+            return Err(Error::Length { place: "parameters", expected, found: parameters.len() });
+        }
+        let row = ArrayView2::from_shape((1, expected), parameters).expect("one row of all parameters");
+        check_finite("parameters", 0, row)?;
+        self.network.parameters_mut().copy_from_slice(parameters);
+        Ok(())
     }
 
     /// The layers, as they are saved.
@@ -148,6 +186,23 @@ impl<F: Real> Classifier<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn parameters_that_it_cannot_have_are_refused() {
+        let mut classifier = Classifier::<f64>::builder(1, 2).build().expect("a classifier");
+        let before = classifier.network().parameters().to_vec();
+        for (parameters, message) in [
+            (&[1.0; 3][..], "parameters: expected 4 numbers, found 3"),
+            (&[1.0, 2.0, f64::NAN, 4.0], "parameters: row 0, column 2 holds NaN, expected a finite number"),
+        ] {
+            let error = classifier.set_parameters(parameters).unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert_eq!(classifier.network().parameters(), before);
+        }
+        classifier.set_parameters(&[100.0, -100.0, 0.0, 0.0]).expect("as many, all finite");
+        assert_eq!(classifier.predict(&array![[1.0], [-1.0]]).expect("two rows"), [0, 1]);
+    }
 
     #[test]
     fn a_parameter_beyond_f32_is_refused() {
