@@ -138,6 +138,15 @@ impl<F: Real> OptimizerState<F> {
         }
     }
 
+    /// What a step depends on beside its number, by name.
+    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
+        [
+            ("optimizer", format!("{:?}", self.rule)),
+            ("schedule", format!("{:?}", self.schedule)),
+            ("clipping", format!("{:?}", self.clipping)),
+        ]
+    }
+
     pub(crate) fn clipping(&self) -> Option<Clipping> {
         self.clipping
     }

@@ -30,10 +30,10 @@ use chainrule_core::{Error, Real};
 /// # Ok::<(), chainrule_core::Error>(())
 /// ```
 pub struct Trainer<F: Real> {
-    training: Training<F>,
-    work: Work<F>,
+    pub(super) training: Training<F>,
+    pub(super) work: Work<F>,
     /// How many portions there were.
-    portions: usize,
+    pub(super) portions: usize,
 }
 
 impl<F: Real> Trainer<F> {

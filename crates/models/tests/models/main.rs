@@ -21,4 +21,5 @@ mod predictor;
 mod properties;
 mod several_ranks;
 mod softmax_regression;
+mod step_by_step;
 mod training;

@@ -14,8 +14,8 @@ const KEY: &str = "chainrule_checkpoint";
 const VERSION: u32 = 1;
 
 /// Names of the tensors: each is as long as the network's flat buffer.
-const PARAMETERS: &str = "parameters";
-const MOMENTS: [&str; 3] = ["moments.0", "moments.1", "moments.2"];
+pub(super) const PARAMETERS: &str = "parameters";
+pub(super) const MOMENTS: [&str; 3] = ["moments.0", "moments.1", "moments.2"];
 const BEST: &str = "best_parameters";
 
 /// What the file says beside the tensors, as JSON.

@@ -1,6 +1,6 @@
 use super::fingerprint::fingerprint;
-use crate::Network;
 use crate::training::{Job, Samples};
+use crate::{Network, OptimizerState};
 use chainrule_core::{Error, Real};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -49,6 +49,19 @@ impl Identity {
         all.push("training rows", samples.rows.len().to_string());
         all.push("SHA-256 of the training data", fingerprint(samples)?);
         Ok(all)
+    }
+
+    /// That of steps with `optimizer`, whatever rows they are of.
+    pub(in crate::training) fn of_steps<F: Real>(
+        network: &Network<F>,
+        optimizer: &OptimizerState<F>,
+    ) -> Self {
+        let mut all = Identity(Vec::new());
+        all.push_network(network);
+        for (name, value) in optimizer.settings() {
+            all.push(name, value);
+        }
+        all
     }
 
     fn push_network<F: Real>(&mut self, network: &Network<F>) {

@@ -1,10 +1,12 @@
-//! A training on disk: [`position`] is how far it is, [`identity`] what it is of, [`file`] keeps both with the numbers.
+//! A training on disk: [`position`] is how far it is, [`identity`] what it is of, [`file`] keeps both with the numbers; [`step_by_step`]
+//! does so for steps that a user takes.
 
 mod file;
 mod fingerprint;
 mod identity;
 mod position;
 mod settings;
+mod step_by_step;
 
 pub(super) use file::Saved;
 pub(crate) use identity::Identity;
