@@ -61,7 +61,7 @@ impl Dense {
 }
 
 /// y ← x W + b, without b if it is empty.
-pub(crate) fn affine<F: Real>(x: ArrayView2<F>, weight: ArrayView2<F>, bias: &[F], mut y: ArrayViewMut2<F>) {
+fn affine<F: Real>(x: ArrayView2<F>, weight: ArrayView2<F>, bias: &[F], mut y: ArrayViewMut2<F>) {
     let beta = begin_with(bias, y.view_mut());
     matmul(F::one(), x, weight, beta, y);
 }
