@@ -261,6 +261,36 @@ pub enum Error {
         found: usize,
     },
 
+    /// Two parameters of a layer have the same name.
+    #[error(
+        "network: layer {layer} ({name}) has two parameters called {parameter}, expected a name for each"
+    )]
+    ParameterName {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// The name of both.
+        parameter: &'static str,
+    },
+
+    /// A parameter has no numbers.
+    #[error(
+        "network: layer {layer} ({name}), parameter {parameter} is {rows} × {columns}, expected at least one row and one column"
+    )]
+    EmptyParameter {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// Rows of the parameter.
+        rows: usize,
+        /// Columns of the parameter.
+        columns: usize,
+    },
+
     /// A network is too large for this machine's addresses or memory.
     #[error("network: layer {layer} ({name}) has more parameters than this machine can hold")]
     TooLarge {

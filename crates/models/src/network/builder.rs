@@ -1,4 +1,4 @@
-use super::{Network, blocks};
+use super::{Network, blocks, layer_check};
 use crate::layers::ResidualSum;
 use crate::memory::fits;
 use crate::{ActivationLayer, Dense, Dropout, GradientPath, Initializer, LayerNorm, Relu, Softmax};
@@ -158,7 +158,7 @@ impl<F: Real> NetworkBuilder<F> {
     /// The network, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::ResidualWidth`], [`Error::TooLarge`], or
+    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::ResidualWidth`], [`Error::ParameterName`], [`Error::EmptyParameter`], [`Error::TooLarge`], or
     /// [`Error::Setting`] for a layer's setting that is out of range.
     pub fn build(self) -> Result<Network<F>, Error> {
         if self.layers.is_empty() {
@@ -178,6 +178,7 @@ impl<F: Real> NetworkBuilder<F> {
                 return Err(Error::LayerWidth { layer: position, name, expected, found: inputs });
             }
             layer.check()?;
+            layer_check::check(position, &**layer)?;
             match self.skips[position].map(|skip| widths[skip]) {
                 Some(taken) if taken != outputs => {
                     return Err(Error::ResidualWidth { layer: position, expected: taken, found: outputs });

@@ -1,4 +1,4 @@
-//! The route of the data, in the order of the files: [`builder`] lays a network out, [`tape`] holds a batch, which
+//! The route of the data, in the order of the files: [`builder`] lays a network out once [`layer_check`] let each layer pass, [`tape`] holds a batch, which
 //! [`chunk`] cuts if it is large, [`forward`] and [`pass`] run it, [`parameter_gradient`] sums it up, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once, which several processes take together in [`shared_step`];
 //! [`scratch`] is the way forward alone, [`single`] that on one thread, [`several_tiles`] that of wide layers; [`divergence`] finds where numbers stopped being finite.
 
@@ -9,6 +9,7 @@ mod divergence;
 mod first_layer;
 mod forward;
 mod gradient;
+mod layer_check;
 mod parameter_gradient;
 mod pass;
 mod regularization;

@@ -16,6 +16,7 @@ mod import;
 mod killed;
 mod model_file;
 mod overflow;
+mod own_layers;
 mod partial_fit;
 mod predictor;
 mod properties;
