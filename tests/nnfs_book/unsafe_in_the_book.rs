@@ -218,7 +218,8 @@ fn unsafe_dropout_rate_of_one() {
     assert!((0.0_f64 / (1.0 - rate)).is_nan());
     for rate in [rate, 1.5, -0.1, f64::NAN] {
         let error = Network::<f64>::builder(2).dropout(rate).build().unwrap_err();
-        assert!(matches!(error, Error::Setting { name: "dropout rate", .. }), "{error}");
+        let Error::Layer { layer: 0, source, .. } = error else { panic!("{error}") };
+        assert!(matches!(*source, Error::Setting { name: "dropout rate", .. }), "{source}");
     }
 }
 

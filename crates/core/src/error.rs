@@ -261,6 +261,30 @@ pub enum Error {
         found: usize,
     },
 
+    /// A layer's own check says no.
+    #[error("network: layer {layer} ({name}): {source}")]
+    Layer {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// What it says.
+        source: Box<Error>,
+    },
+
+    /// What a parameter's size costs, or may be, is out of range.
+    #[error("network: layer {layer} ({name}), parameter {parameter}: {source}")]
+    Parameter {
+        /// Position of the layer, from 0.
+        layer: usize,
+        /// Kind of layer.
+        name: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// Which setting, and what it may be.
+        source: Box<Error>,
+    },
+
     /// Two parameters of a layer have the same name.
     #[error(
         "network: layer {layer} ({name}) has two parameters called {parameter}, expected a name for each"

@@ -48,7 +48,8 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
         &[]
     }
 
-    /// Checks the settings.
+    /// Checks the settings, but for [penalties](ParameterSpec::penalty) and [bounds](ParameterSpec::max_norm), which the network
+    /// checks itself.
     ///
     /// # Errors
     /// [`Error::Setting`] names the one that is out of range.

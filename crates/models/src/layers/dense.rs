@@ -1,5 +1,4 @@
 use crate::Initializer;
-use crate::settings::positive;
 use chainrule_core::{Block, Error, Kept, Layer, OutputKind, ParameterSpec, Penalty, Random, Real, Role};
 use chainrule_kernels::{column_sums, fill_rows, matmul, matmul_by_tiles};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -101,12 +100,7 @@ impl<F: Real> Layer<F> for Dense {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.initializer.check()?;
-        for spec in &self.parameters {
-            spec.penalty.check()?;
-            spec.max_norm.map_or(Ok(()), |norm| positive("max_norm", norm))?;
-        }
-        Ok(())
+        self.initializer.check()
     }
 
     fn initialize(&self, parameters: &mut [F], random: Random) {

@@ -158,8 +158,9 @@ impl<F: Real> NetworkBuilder<F> {
     /// The network, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::ResidualWidth`], [`Error::ParameterName`], [`Error::EmptyParameter`], [`Error::TooLarge`], or
-    /// [`Error::Setting`] for a layer's setting that is out of range.
+    /// [`Error::NoLayers`], [`Error::ZeroWidth`], [`Error::LayerWidth`], [`Error::ResidualWidth`], [`Error::TooLarge`],
+    /// [`Error::ParameterName`], [`Error::EmptyParameter`], [`Error::Layer`] with what a layer's own check says, and
+    /// [`Error::Parameter`] for a penalty or a bound that is out of range.
     pub fn build(self) -> Result<Network<F>, Error> {
         if self.layers.is_empty() {
             return Err(Error::NoLayers);
@@ -177,7 +178,6 @@ impl<F: Real> NetworkBuilder<F> {
             if inputs != expected {
                 return Err(Error::LayerWidth { layer: position, name, expected, found: inputs });
             }
-            layer.check()?;
             layer_check::check(position, &**layer)?;
             match self.skips[position].map(|skip| widths[skip]) {
                 Some(taken) if taken != outputs => {

@@ -390,15 +390,21 @@ fn layers() {
     for epsilon in not_positive() {
         let message = format!("layer norm epsilon is {epsilon}, {POSITIVE}");
         cases.push((Box::new(LayerNorm::new(2, epsilon)), message));
-        cases.push((Box::new(dense().max_norm(epsilon)), format!("max_norm is {epsilon}, {POSITIVE}")));
+        let message =
+            format!("network: layer 0 (dense), parameter weight: max_norm is {epsilon}, {POSITIVE}");
+        assert_error(Network::<f32>::builder(2).layer(dense().max_norm(epsilon)).build(), &message);
     }
     let in_f32 = "expected a number that is above 0 in the precision of the parameters";
     cases.push((Box::new(LayerNorm::new(2, 1e-60)), format!("layer norm epsilon is 1e-60, {in_f32}")));
     for value in negative() {
         let l1 = Penalty { l1: value, l2: 0.0 };
         let l2 = Penalty { l1: 0.0, l2: value };
-        cases.push((Box::new(dense().weight_penalty(l1)), format!("l1 is {value}, {NOT_NEGATIVE}")));
-        cases.push((Box::new(dense().bias_penalty(l2)), format!("l2 is {value}, {NOT_NEGATIVE}")));
+        for (dense, wrong) in
+            [(dense().weight_penalty(l1), "weight: l1"), (dense().bias_penalty(l2), "bias: l2")]
+        {
+            let message = format!("network: layer 0 (dense), parameter {wrong} is {value}, {NOT_NEGATIVE}");
+            assert_error(Network::<f32>::builder(2).layer(dense).build(), &message);
+        }
         let initializers = [
             (Initializer::Normal { deviation: value }, "deviation"),
             #[cfg(feature = "blas")]
@@ -411,13 +417,15 @@ fn layers() {
     }
     for (layer, message) in cases {
         assert_error(layer.check(), &message);
-        assert_error(Network::builder(2).layer(Shared(layer)).build(), &message);
+        let name = layer.name();
+        let built = Network::builder(2).layer(Shared(layer)).build();
+        assert_error(built, &format!("network: layer 0 ({name}): {message}"));
     }
     for value in negative() {
         let slope = Network::<f64>::builder(2).activation(LeakyRelu { slope: value }).build();
-        assert_error(slope, &format!("slope is {value}, {NOT_NEGATIVE}"));
+        assert_error(slope, &format!("network: layer 0 (leaky_relu): slope is {value}, {NOT_NEGATIVE}"));
         let alpha = Network::<f64>::builder(2).activation(Elu { alpha: value }).build();
-        assert_error(alpha, &format!("alpha is {value}, {NOT_NEGATIVE}"));
+        assert_error(alpha, &format!("network: layer 0 (elu): alpha is {value}, {NOT_NEGATIVE}"));
     }
     let narrower = Network::<f64>::builder(4).residual(|block| block.dense(3)).build();
     let message = "network: the residual block before layer 1 takes 4 columns and gives 3, expected as many";

@@ -46,7 +46,7 @@ fn networks_that_cannot_be() {
     let deviation = Initializer::Normal { deviation: -1.0 };
     assert_error(
         builder(3).initializer(deviation).dense(4).build(),
-        "initializer deviation is -1, expected a finite number, at least 0",
+        "network: layer 0 (dense): initializer deviation is -1, expected a finite number, at least 0",
     );
 }
 

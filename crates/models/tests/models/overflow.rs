@@ -84,9 +84,13 @@ fn a_loss_that_overflows_is_named_and_a_row_of_weight_0_has_none() {
 
 #[test]
 fn what_f64_holds_and_f32_does_not() {
-    let refused = |result: Result<Classifier<f32>, Error>, name: &str, value: f64| match result {
-        Err(Error::Setting { name: found, value: of, .. }) => assert_eq!((found, of), (name, value)),
-        result => panic!("{:?}", result.err()),
+    let refused = |result: Result<Classifier<f32>, Error>, name: &str, value: f64| {
+        let error = match result.map(drop).unwrap_err() {
+            Error::Layer { source, .. } => *source,
+            error => error,
+        };
+        let Error::Setting { name: found, value: of, .. } = error else { panic!("{error}") };
+        assert_eq!((found, of), (name, value));
     };
     let with = |scaling: &Scaling| Classifier::<f64>::builder(2, 2).scaling(scaling).build().unwrap();
     let factor = |factor| Scaling::new(0.0, factor).unwrap();
