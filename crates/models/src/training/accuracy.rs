@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Which outputs count as right.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Accuracy {
-    /// A row is right if its largest output is that of its class. Source: *Neural Networks from Scratch*, chapter 5 (there
+    /// A row is right if its largest output is that of its class, so targets are classes or probabilities. Source: *Neural Networks from Scratch*, chapter 5 (there
     /// `Accuracy_Categorical`).
     #[default]
     Categorical,
@@ -73,6 +73,11 @@ impl Accuracy {
             (Accuracy::Categorical, _) if outputs == 1 && !is_of_one_class(targets) => {
                 ("categorical", "a single output, which is always the largest", "binary or regression")
             }
+            (Accuracy::Categorical, Targets::Values(_)) => (
+                "categorical",
+                "values for several outputs",
+                "binary or regression (Accuracy::Binary, Accuracy::Regression), or targets that are probabilities",
+            ),
             (Accuracy::Binary { .. }, Targets::Classes(_)) if outputs > 1 => {
                 ("binary", "one label for several outputs", "categorical, or a target for each output")
             }

@@ -378,6 +378,12 @@ fn accuracies_that_say_nothing() {
         check(2, softmax(), accuracy, labels, Some(&message));
     }
     check(2, softmax(), Accuracy::Categorical, labels, None);
+    let (several, one_hot) = (array![[1.0, 1.0], [0.0, 1.0]], array![[1.0, 0.0], [0.0, 1.0]]);
+    let message = "categorical accuracy says nothing about values for several outputs, expected binary or regression (Accuracy::Binary, Accuracy::Regression), or targets that are probabilities";
+    check(2, squared(), Accuracy::Categorical, Targets::Values(several.view()), Some(message));
+    check(2, squared(), Accuracy::Categorical, Targets::Probabilities(one_hot.view()), None);
+    let binary = Accuracy::Binary { threshold: 0.5 };
+    check(2, squared(), binary, Targets::Values(several.view()), None);
 }
 
 #[test]
