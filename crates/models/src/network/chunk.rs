@@ -3,6 +3,11 @@ use std::ops::Range;
 /// Rows of a chunk, at most.
 const LARGEST: usize = 512;
 
+/// Rows of a tape that a training step of `rows` rows needs: those of a chunk, as each takes the place of the one before.
+pub(crate) fn chunk_room(rows: usize) -> usize {
+    rows.min(LARGEST)
+}
+
 /// The chunks of a batch of `rows` rows, of nearly equal size: the rows of one go forward and back, and into the gradient, while what is
 /// known of them is in the caches. A function of the shape alone, as the gradients of chunks are added up.
 pub(super) fn chunks(rows: usize) -> impl Iterator<Item = Range<usize>> {

@@ -22,6 +22,7 @@ mod train_step;
 
 pub use blocks::ParameterBlock;
 pub use builder::NetworkBuilder;
+pub(crate) use chunk::chunk_room;
 pub(crate) use divergence::NotFinite;
 pub use gradient::Gradient;
 pub use pass::Pass;

@@ -1,3 +1,4 @@
+use super::chunk::chunk_room;
 use super::forward::Run;
 use super::pass::Objective;
 use super::{Batch, Network, Tape};
@@ -11,7 +12,7 @@ impl<F: Real> Network<F> {
     /// forward and back, and their part of the gradient of the whole batch's mean loss is left on the tape.
     ///
     /// `seen` gets their losses and outputs, as in [`Network::gradient_of_batch`]; [`Network::step_with_gradient`] comes after the sum. The tape
-    /// need hold no more than these rows.
+    /// need hold no more than a chunk of these rows.
     ///
     /// # Errors
     /// As [`Network::train_step`].
@@ -27,7 +28,7 @@ impl<F: Real> Network<F> {
         let rows = share.len();
         self.check_inputs(batch.rows)?;
         self.check_targets(batch.indices.len(), loss, batch.targets)?;
-        tape.check(self, rows)?;
+        tape.check(self, chunk_room(rows))?;
         optimizer.check(self.parameters.len())?;
         if rows == 0 {
             tape.gradient.fill(F::zero());

@@ -1,5 +1,5 @@
 use super::blocks::for_each_block;
-use super::chunk::chunks;
+use super::chunk::{chunk_room, chunks};
 use super::forward::Run;
 use super::parameter_gradient::block_gradient;
 use super::pass::Objective;
@@ -52,7 +52,7 @@ impl<F: Real> Network<F> {
     /// threads. (To clip the gradient all of it must be there, so the blocks then go twice.) Runs in the current rayon pool; a
     /// loop of steps belongs inside it, so that no step wakes a sleeping thread.
     ///
-    /// A batch of more than 512 rows goes forward, back and into the gradient chunk by chunk, and touches no more of the tape than one takes.
+    /// A batch of more than 512 rows goes forward, back and into the gradient chunk by chunk, and a tape for 512 is enough.
     ///
     /// # Errors
     /// What those three say, and [`Rows::gather`]; then no parameter has changed. Inputs are not searched for NaN; see
@@ -82,7 +82,7 @@ impl<F: Real> Network<F> {
         }
         self.check_inputs(batch.rows)?;
         self.check_targets(rows, loss, batch.targets)?;
-        tape.check(self, rows)?;
+        tape.check(self, chunk_room(rows))?;
         optimizer.check(self.parameters.len())?;
         let objective = Objective::new(self, loss, batch.targets);
         let run = Run { layers: objective.layers, step: Some(optimizer.steps()), first_row: 0 };

@@ -1,7 +1,7 @@
 use super::accuracy::Sums;
 use super::team::Team;
 use super::{Samples, Tally, Training};
-use crate::network::NotFinite;
+use crate::network::{NotFinite, chunk_room};
 use crate::{Batch, Network, OptimizerState, Tape};
 use chainrule_core::{Error, OwnedTargets, Purpose, Random, Real, Targets, WeightedTargets};
 use ndarray::ArrayView2;
@@ -38,9 +38,9 @@ impl<F: Real> Work<F> {
 
     /// Makes room for batches of up to `rows` rows, or this rank's share of them, with targets like `targets`.
     pub(super) fn make_room(&mut self, network: &Network<F>, rows: usize, targets: Targets<F>) {
-        let share = self.team.largest_share(rows);
-        if self.tape.capacity() < share {
-            self.tape = network.tape(share);
+        let room = chunk_room(self.team.largest_share(rows));
+        if self.tape.capacity() < room {
+            self.tape = network.tape(room);
         }
         self.targets = OwnedTargets::with_capacity(targets, rows);
         self.weights.reserve(rows);
@@ -120,5 +120,21 @@ impl<F: Real> Work<F> {
         let NotFinite { layer, what, value } = found;
         let name = network.layers().nth(layer).map_or("", |layer| layer.name());
         Error::Diverged { epoch, batch: batch + 1, layer, name, what, value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_batch_takes_the_room_of_a_chunk() {
+        let network = Network::<f32>::builder(3).dense(2).build().expect("a network");
+        let mut work = Work::new(&network, &Training::default()).expect("good settings");
+        for (rows, expected) in [(100, 100), (1_000_000, 512)] {
+            let labels = vec![0; rows];
+            work.make_room(&network, rows, Targets::Classes(&labels));
+            assert_eq!(work.tape.capacity(), expected);
+        }
     }
 }

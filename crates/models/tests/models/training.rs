@@ -70,6 +70,24 @@ fn the_explicit_route_and_the_joint_step_give_the_same_bits() {
     }
 }
 
+/// Room for a chunk is enough for a step of many rows, and no less.
+#[test]
+fn a_large_batch_goes_through_the_tape_of_a_chunk() {
+    let (x, labels) = data::<f32>(1300, 30, 5);
+    let indices: Vec<usize> = (0..1300).collect();
+    let batch = || Batch::new(&x, &indices, Targets::Classes(&labels));
+    let step = |rows: usize| {
+        let mut network = network::<f32>(30, GradientPath::Fused);
+        let mut optimizer = OptimizerState::new(Adam::default(), &network).unwrap();
+        let mut tape = network.tape(rows);
+        network.train_step(batch(), &CategoricalCrossEntropy::new(), &mut optimizer, &mut tape)?;
+        Ok::<_, chainrule_core::Error>(bits(network.parameters()))
+    };
+    assert!(step(512).unwrap() == step(1300).unwrap());
+    let error = step(511).unwrap_err().to_string();
+    assert_eq!(error, "tape: it holds 511 rows, expected room for 512");
+}
+
 /// So many inputs that few rows go through the first layer by halves.
 const MANY_INPUTS: usize = 700;
 
