@@ -11,7 +11,8 @@ impl<F: Real> Classifier<F> {
     /// trained in all. The result is the same bits on any number of threads.
     ///
     /// # Errors
-    /// As [`Network::fit`](crate::Network::fit). The parameters are then those after the last whole epoch.
+    /// As [`Network::fit`](crate::Network::fit). The parameters are then those after the last whole epoch, or after the best, where early
+    /// stopping restores it.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
         self.fit_with(train, None, training, &mut ())
     }
@@ -70,7 +71,7 @@ impl<F: Real> Classifier<F> {
     ///
     /// # Errors
     /// As [`Classifier::fit_with`]; [`Error::OtherTraining`] names the first thing that is not the same, and [`Error::Checkpoint`]
-    /// what is wrong with the file. The parameters are then those after the last whole epoch since, or the checkpoint's, or
+    /// what is wrong with the file. The parameters are then as [`Classifier::fit`] says, or the checkpoint's, or
     /// unchanged.
     pub fn resume(
         &mut self,

@@ -41,7 +41,8 @@ impl<F: Real> Network<F> {
     /// [`Error::RowCount`], [`Error::Weight`], [`Error::NothingCounts`] and what [`Loss::check`](chainrule_core::Loss::check)
     /// says for the targets; [`Error::LossOfOthers`]; [`Error::AccuracyOfOthers`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`], [`Error::RanksDrifted`] and
     /// [`Error::Communication`] where several processes train together; [`Error::Diverged`]; [`Error::Threads`]; and what
-    /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch.
+    /// [`Rows::gather`](chainrule_core::Rows::gather) says. The parameters are then those after the last whole epoch, or
+    /// after the best, where early stopping restores it.
     pub fn fit(&mut self, train: Samples<F>, training: &Training<F>) -> Result<History, Error> {
         self.fit_with(train, None, training, &mut ())
     }
@@ -69,7 +70,7 @@ impl<F: Real> Network<F> {
     ///
     /// # Errors
     /// As [`Network::fit_with`]; [`Error::OtherTraining`] names the first thing that is not the same, and [`Error::Checkpoint`] what is
-    /// wrong with the file. The parameters are then those after the last whole epoch since, or the checkpoint's, or unchanged.
+    /// wrong with the file. The parameters are then as [`Network::fit`] says, or the checkpoint's, or unchanged.
     pub fn resume(
         &mut self,
         path: impl AsRef<Path>,

@@ -95,8 +95,24 @@ impl<'a, F: Real> Session<'a, F> {
         Ok(session)
     }
 
-    /// Epoch after epoch; `epochs` counts those in the network's life.
+    /// Epoch after epoch, and then back to the best, if it is wanted; `epochs` counts those in the network's life.
     pub(super) fn run(
+        &mut self,
+        network: &mut Network<F>,
+        epochs: &mut usize,
+        callback: &mut dyn Callback<F>,
+    ) -> Result<History, Error> {
+        let trained = self.epochs(network, epochs, callback);
+        // Also after an error.
+        if let Some(watch) = &self.watch {
+            watch.restore(network);
+        }
+        let history = trained?;
+        callback.end(&history, network);
+        Ok(history)
+    }
+
+    fn epochs(
         &mut self,
         network: &mut Network<F>,
         epochs: &mut usize,
@@ -162,11 +178,7 @@ impl<'a, F: Real> Session<'a, F> {
         let mut history = self.position.history.clone();
         history.epochs.extend(part_of_an_epoch);
         history.ending = Some(ending);
-        if let Some(watch) = &self.watch {
-            watch.restore(network);
-            history.best_epoch = watch.best.map(|best| best.epoch);
-        }
-        callback.end(&history, network);
+        history.best_epoch = self.watch.as_ref().and_then(|watch| watch.best).map(|best| best.epoch);
         Ok(history)
     }
 

@@ -3,7 +3,7 @@
 use chainrule_core::{Error, Purpose, Random, Rows, Targets};
 use chainrule_models::{
     Accuracy, Adam, CategoricalCrossEntropy, ClassWeights, Classifier, EarlyStopping, Ending, EpochRecord,
-    Focal, MeanSquaredError, Monitor, Network, Progress, Samples, Sgd, Training,
+    Focal, MeanSquaredError, Monitor, Network, Progress, Samples, Schedule, Sgd, Training,
 };
 use ndarray::{Array2, ArrayViewMut2, Axis, array};
 use std::ops::ControlFlow;
@@ -83,6 +83,35 @@ fn the_best_is_restored_however_training_ends() {
         assert!(history.best_epoch.unwrap() < 30, "{history}");
         assert_eq!(Some(model.evaluate(held).unwrap().loss), history.best().unwrap().validation_loss);
     }
+}
+
+#[test]
+fn the_best_is_restored_where_training_ends_in_an_error() {
+    let ((x, labels), (x_held, labels_held)) = (data(70, 0), data(140, 1));
+    let samples = Samples::new(&x, Targets::Classes(&labels));
+    let held = Samples::new(&x_held, Targets::Classes(&labels_held));
+    let stopping = EarlyStopping { patience: 1000, ..EarlyStopping::default() };
+    // Steps that grow until they leave the finite numbers, some time after the best epoch.
+    let training = Training {
+        early_stopping: Some(stopping),
+        optimizer: Arc::new(Sgd { learning_rate: 0.05, ..Sgd::default() }),
+        schedule: Schedule::Exponential { factor: 2.0 },
+        epochs: 1000,
+        ..overfitting()
+    };
+    let mut losses = Vec::new();
+    let mut look = |news: Progress| {
+        if let Progress::Epoch(record) = news {
+            losses.extend(record.validation_loss);
+        }
+        ControlFlow::Continue(())
+    };
+    let mut model = classifier();
+    let error = model.fit_with(samples, Some(held), &training, &mut look).unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(best < *losses.last().unwrap(), "{losses:?}");
+    assert_eq!(model.evaluate(held).unwrap().loss, best);
 }
 
 #[test]
