@@ -1,6 +1,7 @@
 use crate::{Error, Head, OutputKind, Real};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A function of each row without parameters, as wide out as in: ReLU, softmax.
 ///
@@ -71,5 +72,40 @@ pub trait Activation<F: Real>: Debug + Send + Sync {
         let mut dx = Array2::zeros(x.raw_dim());
         self.backward(x, y, dy, dx.view_mut());
         dx
+    }
+}
+
+/// A shared activation is an activation, also one chosen at run time (`Arc<dyn Activation<F>>`).
+impl<F: Real, A: Activation<F> + ?Sized> Activation<F> for Arc<A> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+
+    fn forward(&self, x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+        (**self).forward(x, y);
+    }
+
+    fn backward(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+        (**self).backward(x, y, dy, dx);
+    }
+
+    fn head(&self) -> Option<Head> {
+        (**self).head()
+    }
+
+    fn output_kind(&self) -> Option<OutputKind> {
+        (**self).output_kind()
+    }
+
+    fn output(&self, x: ArrayView2<F>) -> Array2<F> {
+        (**self).output(x)
+    }
+
+    fn input_gradient(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>) -> Array2<F> {
+        (**self).input_gradient(x, y, dy)
     }
 }

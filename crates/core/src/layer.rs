@@ -1,6 +1,7 @@
 use crate::{Block, Error, Head, OutputKind, ParameterSpec, Random, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Where in a training a layer draws random numbers: they are a function of this and of nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,5 +104,56 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
     /// What y is to a loss, where that is known: what the [`Head`] gives, if it is one.
     fn output_kind(&self) -> Option<OutputKind> {
         self.head().map(Head::output_kind)
+    }
+}
+
+/// A shared layer is a layer, also one chosen at run time (`Arc<dyn Layer<F>>`).
+impl<F: Real, L: Layer<F> + ?Sized> Layer<F> for Arc<L> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn width(&self) -> (usize, usize) {
+        (**self).width()
+    }
+
+    fn parameters(&self) -> &[ParameterSpec] {
+        (**self).parameters()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+
+    fn initialize(&self, parameters: &mut [F], random: Random) {
+        (**self).initialize(parameters, random);
+    }
+
+    fn affine<'p>(&self, parameters: &'p [F]) -> Option<(ArrayView2<'p, F>, &'p [F])> {
+        (**self).affine(parameters)
+    }
+
+    fn forward(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>) {
+        (**self).forward(parameters, x, y);
+    }
+
+    fn forward_training(&self, parameters: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, draw: Draw) {
+        (**self).forward_training(parameters, x, y, draw);
+    }
+
+    fn backward_input(&self, parameters: &[F], kept: Kept<F>, dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+        (**self).backward_input(parameters, kept, dy, dx);
+    }
+
+    fn backward_parameters(&self, block: &Block, kept: Kept<F>, dy: ArrayView2<F>, dblock: ArrayViewMut2<F>) {
+        (**self).backward_parameters(block, kept, dy, dblock);
+    }
+
+    fn head(&self) -> Option<Head> {
+        (**self).head()
+    }
+
+    fn output_kind(&self) -> Option<OutputKind> {
+        (**self).output_kind()
     }
 }

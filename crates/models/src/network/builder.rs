@@ -133,12 +133,23 @@ impl<F: Real> NetworkBuilder<F> {
     }
 
     /// Appends any activation, as wide as what comes before it.
+    ///
+    /// ```
+    /// use chainrule_core::Activation;
+    /// use chainrule_models::{Network, Relu, Tanh};
+    /// use std::sync::Arc;
+    ///
+    /// let chosen: Arc<dyn Activation<f32>> = if std::env::args().len() > 5 { Arc::new(Relu) } else { Arc::new(Tanh) };
+    /// let network = Network::builder(4).dense(8).activation(chosen).dense(3).build()?;
+    /// assert_eq!(network.layers().nth(1).map(|layer| layer.name()), Some("tanh"));
+    /// # Ok::<(), chainrule_core::Error>(())
+    /// ```
     pub fn activation(self, activation: impl Activation<F> + 'static) -> Self {
         let layer = ActivationLayer::new(activation, self.width());
         self.layer(layer)
     }
 
-    /// Appends any layer.
+    /// Appends any layer, also a shared one (`Arc<dyn Layer<F>>`).
     pub fn layer(mut self, layer: impl Layer<F> + 'static) -> Self {
         self.layers.push(Arc::new(layer));
         self.skips.push(None);

@@ -389,19 +389,19 @@ fn accuracies_that_say_nothing() {
 #[test]
 fn layers() {
     let dense = || Dense::new(2, 2, Initializer::He);
-    let mut cases: Vec<(Box<dyn Layer<f32>>, String)> = Vec::new();
+    let mut cases: Vec<(Arc<dyn Layer<f32>>, String)> = Vec::new();
     for rate in no_fraction() {
-        cases.push((Box::new(Dropout::new(2, rate, 0)), format!("dropout rate is {rate}, {FRACTION}")));
+        cases.push((Arc::new(Dropout::new(2, rate, 0)), format!("dropout rate is {rate}, {FRACTION}")));
     }
     for epsilon in not_positive() {
         let message = format!("layer norm epsilon is {epsilon}, {POSITIVE}");
-        cases.push((Box::new(LayerNorm::new(2, epsilon)), message));
+        cases.push((Arc::new(LayerNorm::new(2, epsilon)), message));
         let message =
             format!("network: layer 0 (dense), parameter weight: max_norm is {epsilon}, {POSITIVE}");
         assert_error(Network::<f32>::builder(2).layer(dense().max_norm(epsilon)).build(), &message);
     }
     let in_f32 = "expected a number that is above 0 in the precision of the parameters";
-    cases.push((Box::new(LayerNorm::new(2, 1e-60)), format!("layer norm epsilon is 1e-60, {in_f32}")));
+    cases.push((Arc::new(LayerNorm::new(2, 1e-60)), format!("layer norm epsilon is 1e-60, {in_f32}")));
     for value in negative() {
         let l1 = Penalty { l1: value, l2: 0.0 };
         let l2 = Penalty { l1: 0.0, l2: value };
@@ -418,13 +418,13 @@ fn layers() {
         ];
         for (initializer, name) in initializers {
             let message = format!("initializer {name} is {value}, {NOT_NEGATIVE}");
-            cases.push((Box::new(Dense::new(2, 2, initializer)), message));
+            cases.push((Arc::new(Dense::new(2, 2, initializer)), message));
         }
     }
     for (layer, message) in cases {
         assert_error(layer.check(), &message);
         let name = layer.name();
-        let built = Network::builder(2).layer(Shared(layer)).build();
+        let built = Network::builder(2).layer(layer).build();
         assert_error(built, &format!("network: layer 0 ({name}): {message}"));
     }
     for value in negative() {
@@ -436,29 +436,4 @@ fn layers() {
     let narrower = Network::<f64>::builder(4).residual(|block| block.dense(3)).build();
     let message = "network: the residual block before layer 1 takes 4 columns and gives 3, expected as many";
     assert_error(narrower, message);
-}
-
-/// A boxed layer as a layer.
-#[derive(Debug)]
-struct Shared(Box<dyn Layer<f32>>);
-
-impl Layer<f32> for Shared {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-    fn width(&self) -> (usize, usize) {
-        self.0.width()
-    }
-    fn check(&self) -> Result<(), Error> {
-        self.0.check()
-    }
-    fn forward(&self, _: &[f32], _: ndarray::ArrayView2<f32>, _: ndarray::ArrayViewMut2<f32>) {}
-    fn backward_input(
-        &self,
-        _: &[f32],
-        _: chainrule_core::Kept<f32>,
-        _: ndarray::ArrayView2<f32>,
-        _: ndarray::ArrayViewMut2<f32>,
-    ) {
-    }
 }
