@@ -183,6 +183,18 @@ pub enum Error {
         place: &'static str,
     },
 
+    /// The share of the training rows that is to be kept back is less than a row.
+    #[error(
+        "validation rows: a validation_fraction of {} keeps none of {rows} rows back, expected at least one",
+        legible(fraction)
+    )]
+    NoneKeptBack {
+        /// The share.
+        fraction: f64,
+        /// The training rows.
+        rows: usize,
+    },
+
     /// The label that is to be ignored is that of a class.
     #[error("ignored label: {label} is a class, expected a label of {classes} or more")]
     IgnoredLabel {
@@ -227,6 +239,15 @@ pub enum Error {
         expected: &'static str,
         /// The value found.
         value: f64,
+    },
+
+    /// What one column is scaled by is out of range.
+    #[error("column {column}: {source}")]
+    Column {
+        /// The column.
+        column: usize,
+        /// Which setting, and what it may be.
+        source: Box<Error>,
     },
 
     /// A network has no layers.

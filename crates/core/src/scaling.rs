@@ -40,9 +40,9 @@ impl Scaling {
     /// For each column its shift and its factor.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless all are finite and no factor is 0.
+    /// [`Error::Column`] names the first column unless all are finite and no factor is 0.
     pub fn per_column(columns: Vec<(f64, f64)>) -> Result<Self, Error> {
-        columns.iter().try_for_each(|&(shift, factor)| check(shift, factor))?;
+        in_each(&columns, |&(shift, factor)| check(shift, factor))?;
         Ok(Scaling(Columns::Each(columns)))
     }
 
@@ -116,7 +116,7 @@ impl Scaling {
     /// Makes sure that numbers F can be scaled: that shifts and factors are finite in F as well, and no factor 0.
     ///
     /// # Errors
-    /// [`Error::Setting`].
+    /// [`Error::Setting`], or [`Error::Column`] if each column has its own.
     pub fn check_precision<F: Real>(&self) -> Result<(), Error> {
         let check_rounded = |&(shift, factor): &(f64, f64)| {
             let (in_f, expected) =
@@ -131,7 +131,7 @@ impl Scaling {
         };
         match &self.0 {
             Columns::All(shift, factor) => check_rounded(&(*shift, *factor)),
-            Columns::Each(columns) => columns.iter().try_for_each(check_rounded),
+            Columns::Each(columns) => in_each(columns, check_rounded),
         }
     }
 
@@ -139,6 +139,13 @@ impl Scaling {
     pub fn of<'a, F: Real>(&'a self, rows: &'a dyn Rows<F>) -> ScaledRows<'a, F> {
         ScaledRows { rows, scaling: self }
     }
+}
+
+/// Checks column by column, and names the first that is wrong.
+fn in_each(columns: &[(f64, f64)], check: impl Fn(&(f64, f64)) -> Result<(), Error>) -> Result<(), Error> {
+    columns.iter().enumerate().try_for_each(|(column, numbers)| {
+        check(numbers).map_err(|source| Error::Column { column, source: Box::new(source) })
+    })
 }
 
 fn check(shift: f64, factor: f64) -> Result<(), Error> {
@@ -228,8 +235,15 @@ mod tests {
         for (low, high) in [(1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             assert!(matches!(Scaling::from_range(low, high), Err(Error::Setting { .. })), "{low} {high}");
         }
-        for columns in [vec![(0.0, 1.0), (f64::NAN, 1.0)], vec![(0.0, 0.0)]] {
-            assert!(matches!(Scaling::per_column(columns), Err(Error::Setting { .. })));
+        for (columns, message) in [
+            (vec![(0.0, 1.0), (f64::NAN, 1.0)], "column 1: scaling shift is NaN, expected a finite number"),
+            (vec![(0.0, 0.0)], "column 0: scaling factor is 0, expected a finite number other than 0"),
+        ] {
+            assert_eq!(Scaling::per_column(columns).unwrap_err().to_string(), message);
         }
+        let large = Scaling::per_column(vec![(0.0, 1.0), (0.0, 1.0), (1e300, 1.0)]).expect("finite in f64");
+        let message =
+            "column 2: scaling shift is 1e300, expected a number within the range of the inputs' type";
+        assert_eq!(large.check_precision::<f32>().unwrap_err().to_string(), message);
     }
 }

@@ -31,7 +31,7 @@ impl ValidationSplit {
         let (validation, train): (Vec<usize>, Vec<usize>) =
             (0..targets.len()).partition(|&row| validates[row]);
         if validation.is_empty() {
-            return Err(Error::Empty { place: "validation rows by validation_fraction" });
+            return Err(Error::NoneKeptBack { fraction, rows: targets.len() });
         }
         Ok(ValidationSplit { train, validation })
     }

@@ -171,7 +171,7 @@ fn scikit_learns_tensors_must_fit() {
     let zero = load(&file(&[TENSORS, &[("mean", &[4]), ("scale", &[4])]].concat(), 0.0, &metadata), |path| {
         Classifier::import_sklearn(path)
     });
-    assert!(matches!(zero, Err(ModelFileError::Model { source: Error::Setting { .. }, .. })));
+    assert!(matches!(zero, Err(ModelFileError::Model { source: Error::Column { column: 0, .. }, .. })));
 }
 
 #[test]
