@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 /// A function of each row without parameters, as wide out as in: ReLU, softmax.
 ///
-/// All shapes are (rows, width). Rows do not see each other.
+/// All shapes are (rows, width). Rows do not see each other. In memory the numbers of a row follow one another where a network calls it,
+/// but rows lie any distance apart; who calls it himself may pass any layout. As of a [`Layer`](crate::Layer), what `Debug` prints is what
+/// a checkpoint compares.
 ///
 /// ```
 /// use chainrule_core::Activation;

@@ -1,5 +1,5 @@
 use crate::{Activation, Block, Kept, Layer, Loss, Purpose, Random, Targets};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use std::fmt;
 
 /// The entry of a gradient that differs most from its finite difference.
@@ -113,7 +113,8 @@ pub fn check_function(
 
 /// Checks a layer: every parameter and every input, for the objective Σ c ⊙ y with fixed random c.
 ///
-/// The gradient of the parameters is asked for in blocks of at most two rows, as training asks for it in blocks.
+/// The gradient of the parameters is asked for in blocks of at most two rows, as training asks for it in blocks, and rows lie apart in
+/// memory, as in training.
 ///
 /// # Panics
 /// If `parameters` or `x` do not fit the layer.
@@ -122,15 +123,15 @@ pub fn check_layer(layer: &dyn Layer<f64>, parameters: &[f64], x: ArrayView2<f64
     let (x, x_shape) = (flat(x), (rows, inputs));
     let dy = direction(rows, outputs);
     let output = |parameters: &[f64], x: &[f64]| {
-        let mut y = unset(rows, outputs);
-        layer.forward(parameters, view(x, x_shape), y.view_mut());
+        let mut y = RowsApart::unset(rows, outputs);
+        layer.forward(parameters, RowsApart::of(x, x_shape).view(), y.view_mut());
         y
     };
-    let objective = |parameters: &[f64], x: &[f64]| (&output(parameters, x) * &dy).sum();
+    let objective = |parameters: &[f64], x: &[f64]| (&output(parameters, x).view() * &dy.view()).sum();
 
-    let y = output(parameters, &x);
-    let kept = Kept::new(view(&x, x_shape), y.view());
-    let mut dx = unset(rows, inputs);
+    let (kept_x, y) = (RowsApart::of(&x, x_shape), output(parameters, &x));
+    let kept = Kept::new(kept_x.view(), y.view());
+    let mut dx = RowsApart::unset(rows, inputs);
     layer.backward_input(parameters, kept, dy.view(), dx.view_mut());
     let of_inputs = check_function(
         &x,
@@ -168,78 +169,180 @@ fn parameter_gradient(
     dy: ArrayView2<f64>,
 ) -> Vec<f64> {
     let (rows, columns) = layer.parameters()[parameter].shape;
-    let mut gradient = unset(rows, columns);
-    for (i, mut dblock) in gradient.axis_chunks_iter_mut(ndarray::Axis(0), 2).enumerate() {
+    let mut gradient = Array2::from_elem((rows, columns), f64::NAN);
+    for (i, mut dblock) in gradient.axis_chunks_iter_mut(Axis(0), 2).enumerate() {
         let block = Block { parameter, rows: 2 * i..2 * i + dblock.nrows() };
         layer.backward_parameters(&block, kept, dy, dblock.view_mut());
     }
     gradient.into_iter().collect()
 }
 
-/// Checks an activation: every input, for the objective Σ c ⊙ y with fixed random c.
+/// Checks an activation: every input, for the objective Σ c ⊙ y with fixed random c. Rows lie apart in memory, as in training.
 pub fn check_activation(activation: &dyn Activation<f64>, x: ArrayView2<f64>) -> GradientCheck {
     let (rows, width) = x.dim();
     let dy = direction(rows, width);
-    let forward = |x: &[f64]| {
-        let mut y = unset(rows, width);
-        activation.forward(view(x, (rows, width)), y.view_mut());
+    let forward = |x: &RowsApart| {
+        let mut y = RowsApart::unset(rows, width);
+        activation.forward(x.view(), y.view_mut());
         y
     };
     let x = flat(x);
-    let mut dx = unset(rows, width);
-    activation.backward(view(&x, (rows, width)), forward(&x).view(), dy.view(), dx.view_mut());
+    let at = RowsApart::of(&x, (rows, width));
+    let mut dx = RowsApart::unset(rows, width);
+    activation.backward(at.view(), forward(&at).view(), dy.view(), dx.view_mut());
     check_function(
         &x,
-        |x| (&forward(x) * &dy).sum(),
+        |x| (&forward(&RowsApart::of(x, (rows, width))).view() * &dy.view()).sum(),
         &flat(dx.view()),
         |i| format!("input[{}, {}]", i / width, i % width),
     )
 }
 
 /// Checks a loss in every output that it is given, for the mean over the rows: [`Loss::backward`], and
-/// [`Loss::forward_backward`] beside it.
+/// [`Loss::forward_backward`] beside it. Rows, and losses, lie apart in memory, as in training.
 pub fn check_loss(loss: &dyn Loss<f64>, y: ArrayView2<f64>, targets: Targets<f64>) -> GradientCheck {
     let (rows, width) = y.dim();
     let scale = 1.0 / rows as f64;
     let y = flat(y);
-    let y_view = view(&y, (rows, width));
+    let at = RowsApart::of(&y, (rows, width));
     let mean = |y: &[f64]| {
-        let mut losses = Array1::from_elem(rows, f64::NAN);
-        loss.forward(view(y, (rows, width)), targets, losses.view_mut());
-        losses.sum() * scale
+        let mut losses = RowsApart::unset(rows, 1);
+        let y = RowsApart::of(y, (rows, width));
+        loss.forward(y.view(), targets, losses.view_mut().column_mut(0));
+        losses.view().sum() * scale
     };
     let check = |write_gradient: &dyn Fn(ArrayViewMut2<f64>), name: &str| {
-        let mut dy = unset(rows, width);
+        let mut dy = RowsApart::unset(rows, width);
         write_gradient(dy.view_mut());
         check_function(&y, mean, &flat(dy.view()), |i| format!("{name}[{}, {}]", i / width, i % width))
     };
-    let separate = check(&|dy| loss.backward(y_view, targets, scale, dy), "output");
+    let separate = check(&|dy| loss.backward(at.view(), targets, scale, dy), "output");
     let joint = check(
         &|dy| {
-            let mut losses = Array1::from_elem(rows, f64::NAN);
-            loss.forward_backward(y_view, targets, scale, losses.view_mut(), dy);
+            let mut losses = RowsApart::unset(rows, 1);
+            loss.forward_backward(at.view(), targets, scale, losses.view_mut().column_mut(0), dy);
         },
         "output, forward and backward at once,",
     );
     separate.and(joint)
 }
 
-/// Contents that show up as an infinite error wherever a backward forgets to write.
-fn unset(rows: usize, columns: usize) -> Array2<f64> {
-    Array2::from_elem((rows, columns), f64::NAN)
+/// A matrix as a network has it: a band of a larger one, so that the numbers of a row follow one another, and rows lie apart.
+struct RowsApart {
+    cells: Array2<f64>,
+    columns: usize,
+}
+
+impl RowsApart {
+    /// Numbers between one row and the next: NaN, which shows wherever it is taken for a row's.
+    const BETWEEN: usize = 3;
+
+    /// Contents that show up as an infinite error wherever a backward forgets to write.
+    fn unset(rows: usize, columns: usize) -> Self {
+        RowsApart { cells: Array2::from_elem((rows, columns + Self::BETWEEN), f64::NAN), columns }
+    }
+
+    #[track_caller]
+    fn of(x: &[f64], (rows, columns): (usize, usize)) -> Self {
+        let x = ArrayView2::from_shape((rows, columns), x).expect("as many numbers as the shape has");
+        let mut apart = Self::unset(rows, columns);
+        apart.view_mut().assign(&x);
+        apart
+    }
+
+    fn view(&self) -> ArrayView2<'_, f64> {
+        self.cells.slice_axis(Axis(1), Slice::from(..self.columns))
+    }
+
+    fn view_mut(&mut self) -> ArrayViewMut2<'_, f64> {
+        self.cells.slice_axis_mut(Axis(1), Slice::from(..self.columns))
+    }
 }
 
 /// The fixed weights c of an objective Σ c ⊙ y, between -1 and 1.
-fn direction(rows: usize, columns: usize) -> Array2<f64> {
+fn direction(rows: usize, columns: usize) -> RowsApart {
     let random = Random::new(0, Purpose::Check, 0);
-    Array2::from_shape_fn((rows, columns), |(i, j)| 2.0 * random.uniform((i * columns + j) as u64) - 1.0)
+    let c = |i: usize| 2.0 * random.uniform(i as u64) - 1.0;
+    RowsApart::of(&(0..rows * columns).map(c).collect::<Vec<_>>(), (rows, columns))
 }
 
 fn flat(x: ArrayView2<f64>) -> Vec<f64> {
     x.iter().copied().collect()
 }
 
-#[track_caller]
-fn view(x: &[f64], shape: (usize, usize)) -> ArrayView2<'_, f64> {
-    ArrayView2::from_shape(shape, x).expect("as many numbers as the shape has")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{ArrayViewMut1, array};
+
+    /// A layer, an activation and a loss that go number by number through memory, right only where rows follow one another.
+    #[derive(Debug)]
+    struct InOneRun;
+
+    /// y ← f(x), if each is one run of memory.
+    fn map(x: ArrayView2<f64>, mut y: ArrayViewMut2<f64>, f: impl Fn(f64) -> f64) {
+        if let (Some(x), Some(y)) = (x.to_slice(), y.as_slice_mut()) {
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x));
+        }
+    }
+
+    impl Activation<f64> for InOneRun {
+        fn name(&self) -> &'static str {
+            "doubled"
+        }
+        fn forward(&self, x: ArrayView2<f64>, y: ArrayViewMut2<f64>) {
+            map(x, y, |x| 2.0 * x);
+        }
+        fn backward(
+            &self,
+            _: ArrayView2<f64>,
+            _: ArrayView2<f64>,
+            dy: ArrayView2<f64>,
+            dx: ArrayViewMut2<f64>,
+        ) {
+            map(dy, dx, |dy| 2.0 * dy);
+        }
+    }
+
+    impl Layer<f64> for InOneRun {
+        fn name(&self) -> &'static str {
+            "doubled"
+        }
+        fn width(&self) -> (usize, usize) {
+            (2, 2)
+        }
+        fn forward(&self, _: &[f64], x: ArrayView2<f64>, y: ArrayViewMut2<f64>) {
+            map(x, y, |x| 2.0 * x);
+        }
+        fn backward_input(&self, _: &[f64], _: Kept<f64>, dy: ArrayView2<f64>, dx: ArrayViewMut2<f64>) {
+            map(dy, dx, |dy| 2.0 * dy);
+        }
+    }
+
+    /// The sum of a row.
+    impl Loss<f64> for InOneRun {
+        fn name(&self) -> &'static str {
+            "sum"
+        }
+        fn forward(&self, y: ArrayView2<f64>, _: Targets<f64>, mut losses: ArrayViewMut1<f64>) {
+            if let Some(losses) = losses.as_slice_mut() {
+                losses.iter_mut().zip(y.outer_iter()).for_each(|(loss, y)| *loss = y.sum());
+            }
+        }
+        fn backward(&self, _: ArrayView2<f64>, _: Targets<f64>, scale: f64, mut dy: ArrayViewMut2<f64>) {
+            dy.fill(scale);
+        }
+    }
+
+    #[test]
+    fn what_relies_on_rows_that_follow_one_another_fails() {
+        let x = array![[1.0, -3.0], [0.5, 2.0]];
+        for check in [
+            check_activation(&InOneRun, x.view()),
+            check_layer(&InOneRun, &[], x.view()),
+            check_loss(&InOneRun, x.view(), Targets::Classes(&[0, 1])),
+        ] {
+            assert_eq!(check.error(), f64::INFINITY, "{check}");
+        }
+    }
 }

@@ -37,6 +37,63 @@ impl<'a, F> Kept<'a, F> {
 /// Rows do not see each other, so a network may cut a batch into tiles of rows, run them on any number of threads,
 /// and come to the same bits. `parameters` is always this layer's part of the network's flat buffer: its parameters one
 /// after the other, each row-major, in the order of [`Layer::parameters`].
+///
+/// In memory the numbers of a row follow one another, but rows lie any distance apart: a matrix is a band of a larger one. Only a
+/// block's gradient is one piece. Who calls a layer himself may pass any layout.
+///
+/// What `Debug` prints is what a checkpoint compares, so it must tell of every setting, and of nothing that differs from run to run.
+///
+/// ```
+/// use chainrule_core::{Block, Kept, Layer, ParameterSpec, Random, Role, check_layer};
+/// use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip, array};
+///
+/// /// y = g ⊙ x in every row, so dx = g ⊙ dy, and dg = Σ x ⊙ dy over the rows
+/// #[derive(Debug)]
+/// struct Gain {
+///     parameters: [ParameterSpec; 1],
+/// }
+///
+/// impl Gain {
+///     fn new(width: usize) -> Self {
+///         Gain { parameters: [ParameterSpec::new("gain", (1, width), Role::Weight)] }
+///     }
+/// }
+///
+/// impl Layer<f64> for Gain {
+///     fn name(&self) -> &'static str {
+///         "gain"
+///     }
+///     fn width(&self) -> (usize, usize) {
+///         let width = self.parameters[0].shape.1;
+///         (width, width)
+///     }
+///     fn parameters(&self) -> &[ParameterSpec] {
+///         &self.parameters
+///     }
+///     fn initialize(&self, gain: &mut [f64], _random: Random) {
+///         gain.fill(1.0);
+///     }
+///     fn forward(&self, gain: &[f64], x: ArrayView2<f64>, mut y: ArrayViewMut2<f64>) {
+///         y.assign(&x);
+///         y *= &ArrayView1::from(gain);
+///     }
+///     fn backward_input(&self, gain: &[f64], _: Kept<f64>, dy: ArrayView2<f64>, mut dx: ArrayViewMut2<f64>) {
+///         dx.assign(&dy);
+///         dx *= &ArrayView1::from(gain);
+///     }
+///     fn backward_parameters(&self, _: &Block, kept: Kept<f64>, dy: ArrayView2<f64>, mut dblock: ArrayViewMut2<f64>) {
+///         // One row, so there is one block.
+///         dblock.fill(0.0);
+///         for (x, dy) in kept.x.outer_iter().zip(dy.outer_iter()) {
+///             Zip::from(dblock.row_mut(0)).and(x).and(dy).for_each(|dg, x, dy| *dg += x * dy);
+///         }
+///     }
+/// }
+///
+/// let x = array![[1.0, -3.0], [0.5, 2.0]];
+/// let check = check_layer(&Gain::new(2), &[0.7, -1.1], x.view());
+/// assert!(check.error() < 1e-8, "{check}");
+/// ```
 pub trait Layer<F: Real>: Debug + Send + Sync {
     /// The field's name for this kind of layer, in lower case.
     fn name(&self) -> &'static str;

@@ -29,6 +29,53 @@ impl Head {
 ///
 /// Outputs y are (rows, width). A loss sees any part of a batch at a time, so whoever calls it says by which `scale`
 /// a sample's gradient counts: 1 / [`Loss::divisor`] of the whole batch for the mean.
+///
+/// In memory the numbers of a row of y and dy follow one another where a network calls it, but rows lie any distance apart, and so do
+/// `losses`, one from the next; targets lie as their owner has them. Who calls a loss himself may pass any layout.
+///
+/// What `Debug` prints is what a checkpoint compares, so it must tell of every setting.
+///
+/// A loss of values, not of classes, must say so in [`Loss::check`]:
+///
+/// ```
+/// use chainrule_core::{Error, Loss, Targets, check_loss};
+/// use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip, array};
+///
+/// /// Σ (y - t)⁴ over the columns of a row, so dy = 4 (y - t)³
+/// #[derive(Debug)]
+/// struct Quartic;
+///
+/// fn values<'a>(targets: Targets<'a, f64>) -> ArrayView2<'a, f64> {
+///     match targets {
+///         Targets::Values(t) | Targets::Probabilities(t) => t,
+///         Targets::Classes(_) => unreachable!("`check` lets no labels pass"),
+///     }
+/// }
+///
+/// impl Loss<f64> for Quartic {
+///     fn name(&self) -> &'static str {
+///         "quartic"
+///     }
+///     fn check(&self, width: usize, targets: Targets<f64>) -> Result<(), Error> {
+///         targets.check_values(width, "a finite number", |t| t.is_finite())
+///     }
+///     fn forward(&self, y: ArrayView2<f64>, targets: Targets<f64>, mut losses: ArrayViewMut1<f64>) {
+///         let t = values(targets);
+///         for (loss, (y, t)) in losses.iter_mut().zip(y.outer_iter().zip(t.outer_iter())) {
+///             *loss = y.iter().zip(t).map(|(y, t)| (y - t).powi(4)).sum();
+///         }
+///     }
+///     fn backward(&self, y: ArrayView2<f64>, targets: Targets<f64>, scale: f64, dy: ArrayViewMut2<f64>) {
+///         Zip::from(dy).and(y).and(values(targets)).for_each(|dy, y, t| *dy = scale * 4.0 * (y - t).powi(3));
+///     }
+/// }
+///
+/// let (y, t) = (array![[1.0, 0.5], [-0.5, 2.0]], array![[0.0, 1.0], [0.5, 0.0]]);
+/// let check = check_loss(&Quartic, y.view(), Targets::Values(t.view()));
+/// assert!(check.error() < 1e-8, "{check}");
+/// let labels = Quartic.mean(y.view(), Targets::Classes(&[0, 1]));
+/// assert!(matches!(labels, Err(Error::TargetKind { .. })));
+/// ```
 pub trait Loss<F: Real>: Debug + Send + Sync {
     /// The field's name for it, in lower case.
     fn name(&self) -> &'static str;

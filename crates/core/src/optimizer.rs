@@ -29,6 +29,49 @@ impl Step {
 /// The rule holds only its settings; step count and moments belong to whoever trains (they are saved with a
 /// checkpoint), in buffers laid out like the parameters. So a step may be taken on any run of the flat buffer, in any
 /// order and on any thread, with the same bits.
+///
+/// What `Debug` prints is what a checkpoint compares, so it must tell of every setting.
+///
+/// ```
+/// use chainrule_core::{Error, Moments, Optimizer, Step};
+///
+/// /// θ ← θ - η sign(v), v ← βv + (1 - β) g
+/// #[derive(Debug)]
+/// struct SignOfAverage {
+///     learning_rate: f64,
+///     beta: f64,
+/// }
+///
+/// impl Optimizer<f64> for SignOfAverage {
+///     fn name(&self) -> &'static str {
+///         "sign of average"
+///     }
+///     fn learning_rate(&self) -> f64 {
+///         self.learning_rate
+///     }
+///     fn moments(&self) -> usize {
+///         1
+///     }
+///     fn check(&self) -> Result<(), Error> {
+///         if (0.0..1.0).contains(&self.beta) {
+///             return Ok(());
+///         }
+///         Err(Error::Setting { name: "beta", expected: "at least 0 and below 1", value: self.beta })
+///     }
+///     fn update(&self, step: Step, parameters: &mut [f64], gradient: &[f64], [average, ..]: Moments<f64>) {
+///         let rate = self.learning_rate * step.rate_factor;
+///         for ((p, g), v) in parameters.iter_mut().zip(gradient).zip(average) {
+///             *v = self.beta * *v + (1.0 - self.beta) * g;
+///             *p -= rate * v.signum();
+///         }
+///     }
+/// }
+///
+/// let (mut parameters, mut average) = ([1.0, -1.0], [0.0, 0.0]);
+/// let rule = SignOfAverage { learning_rate: 0.1, beta: 0.9 };
+/// rule.update(Step::number(0), &mut parameters, &[3.0, -0.2], [&mut average, &mut [], &mut []]);
+/// assert_eq!(parameters, [0.9, -0.9]);
+/// ```
 pub trait Optimizer<F: Real>: Debug + Send + Sync {
     /// The field's name for it, in lower case.
     fn name(&self) -> &'static str;

@@ -5,6 +5,46 @@ use std::fmt;
 /// Where inputs come from: an array, bytes converted on the way, a memory-mapped file.
 ///
 /// Training never holds all rows as numbers; it gathers the rows of one tile at a time, from several threads.
+///
+/// ```
+/// use chainrule_core::{Error, Rows};
+/// use ndarray::{Array2, ArrayViewMut2, array};
+///
+/// /// Rows of as many words' letters, as numbers made on the way.
+/// struct Letters<'a> {
+///     words: &'a [&'a str],
+///     width: usize,
+/// }
+///
+/// impl Rows<f32> for Letters<'_> {
+///     fn len(&self) -> usize {
+///         self.words.len()
+///     }
+///     fn width(&self) -> usize {
+///         self.width
+///     }
+///     fn gather(&self, indices: &[usize], mut tile: ArrayViewMut2<f32>) -> Result<(), Error> {
+///         for (mut to, &row) in tile.outer_iter_mut().zip(indices) {
+///             let out_of_range = || Error::RowOutOfRange { place: "words", row, rows: self.words.len() };
+///             let word = self.words.get(row).ok_or_else(out_of_range)?;
+///             // A tile holds what was there before.
+///             to.fill(0.0);
+///             to.iter_mut().zip(word.bytes()).for_each(|(to, letter)| *to = f32::from(letter) / 255.0);
+///         }
+///         Ok(())
+///     }
+///     fn check_finite(&self) -> Result<(), Error> {
+///         // Bytes are.
+///         Ok(())
+///     }
+/// }
+///
+/// let words = Letters { words: &["a", "be"], width: 2 };
+/// let mut tile = Array2::ones((2, 2));
+/// words.gather(&[1, 0], tile.view_mut())?;
+/// assert_eq!(tile * 255.0, array![[98.0, 101.0], [97.0, 0.0]]);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Rows<F: Real>: Sync {
     /// Number of rows (samples).
     fn len(&self) -> usize;
@@ -17,7 +57,8 @@ pub trait Rows<F: Real>: Sync {
     /// Number of columns (features).
     fn width(&self) -> usize;
 
-    /// Copies the rows `indices`, in that order, into `tile`, (indices, width).
+    /// Copies the rows `indices`, in that order, into `tile`, (indices, width), which has arbitrary contents. In memory the numbers of a row
+    /// follow one another where a network asks, but rows lie any distance apart.
     ///
     /// # Errors
     /// [`Error::RowOutOfRange`], or [`Error::Source`] with whatever stopped the reading.
@@ -30,8 +71,8 @@ pub trait Rows<F: Real>: Sync {
         None
     }
 
-    /// Makes sure that every number is finite. Called once before training; a source that can only hold finite
-    /// numbers (bytes) returns at once.
+    /// Makes sure that every number is finite. Called once before each training, evaluation and prediction of a whole
+    /// set, and it reads all rows unless overridden; a source that can only hold finite numbers (bytes) returns at once.
     ///
     /// # Errors
     /// [`Error::NotFinite`] names the first entry that is not, and whatever [`Rows::gather`] says.

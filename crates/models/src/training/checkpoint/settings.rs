@@ -7,7 +7,8 @@ use std::time::Duration;
 ///
 /// It is written beside its place, synced and renamed, so that at any moment the file is a whole one: as often as asked, when a
 /// callback ends the training, and at its end. Nothing is written of a training that left the finite numbers, so the last good one
-/// stays. Where several processes train together, rank 0 writes it, and any number of them goes on from it.
+/// stays. Whether network, loss, accuracy and optimiser are the same as then is told by what `Debug` prints of them, so
+/// a layer, a loss or a rule of one's own must print every setting. Where several processes train together, rank 0 writes it, and any number of them goes on from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoints {
     /// The file.
