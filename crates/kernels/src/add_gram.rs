@@ -4,10 +4,11 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// C ← C + α AᵀA in the lower triangle of C; above its diagonal C has no meaning afterwards. Through BLAS, which makes half as many
 /// multiplications for it as for any other product.
 ///
-/// Shapes: A (rows, width), C (width, width), both with contiguous rows. Runs on the calling thread.
+/// Shapes: A (rows, width), C (width, width), both with contiguous rows that follow one another in memory and do not overlap. Runs
+/// on the calling thread.
 ///
 /// # Panics
-/// If the shapes do not agree, a row is not contiguous, or a dimension exceeds BLAS's 32-bit integers.
+/// If the shapes do not agree, rows lie otherwise, or a dimension exceeds BLAS's 32-bit integers.
 ///
 /// ```
 /// use chainrule_kernels::add_gram;
@@ -28,15 +29,23 @@ pub fn add_gram<F: Real>(alpha: F, a: ArrayView2<F>, c: ArrayViewMut2<F>) {
 #[cfg(feature = "blas")]
 #[track_caller]
 fn update<F: Real>(alpha: F, a: ArrayView2<F>, mut c: ArrayViewMut2<F>) {
-    let contiguous =
-        |strides: &[isize]| a.ncols() == 1 || strides[1] == 1 && strides[0] >= a.ncols() as isize;
-    assert!(contiguous(a.strides()) || a.nrows() == 1, "add_gram: the rows of A are not contiguous");
-    assert!(contiguous(c.strides()), "add_gram: the rows of C are not contiguous");
+    assert_rows("A", a.dim(), a.strides());
+    assert_rows("C", c.dim(), c.strides());
     let stride = |rows: usize, strides: &[isize]| if rows > 1 { strides[0] as usize } else { a.ncols() };
     let (lda, ldc) = (stride(a.nrows(), a.strides()), stride(c.nrows(), c.strides()));
     crate::blas::count_product();
-    // SAFETY: both views have contiguous rows, that far apart, and c is borrowed mutably, so it does not overlap a.
+    // SAFETY: both views have contiguous rows, each that far after the one before, and c is borrowed mutably, so it does not overlap a.
     unsafe { crate::blas::syrk(a.dim(), alpha, (a.as_ptr(), lda), (c.as_mut_ptr(), ldc)) };
+}
+
+/// A stride counts where there is more than one along its axis.
+#[cfg(feature = "blas")]
+#[track_caller]
+fn assert_rows(name: &str, (rows, columns): (usize, usize), strides: &[isize]) {
+    assert!(
+        (columns <= 1 || strides[1] == 1) && (rows <= 1 || strides[0] >= columns.max(1) as isize),
+        "add_gram: the rows of {name} are not contiguous or not one after another: ({rows}, {columns}) with strides {strides:?}"
+    );
 }
 
 #[cfg(not(feature = "blas"))]
@@ -71,5 +80,32 @@ mod tests {
     fn it_is_the_product() {
         check::<f32>();
         check::<f64>();
+    }
+
+    /// BLAS would read past a row, or the same row again and again.
+    #[test]
+    #[cfg(feature = "blas")]
+    fn rows_that_blas_cannot_read_are_refused() {
+        let numbers = Array2::from_shape_fn((4, 4), |(i, j)| (i * 4 + j) as f64);
+        let (column, row) = (numbers.slice(s![..1, ..1]), numbers.slice(s![..1, ..]));
+        let views = [
+            numbers.slice(s![..1, ..;-1]),
+            numbers.slice(s![..1, ..;2]),
+            numbers.slice(s![.., ..;2]),
+            numbers.slice(s![..;-1, ..]),
+            numbers.slice(s![..;-1, ..1]),
+            numbers.t(),
+            column.broadcast((3, 1)).unwrap(),
+            row.broadcast((3, 4)).unwrap(),
+        ];
+        for a in views {
+            let mut c = Array2::zeros((a.ncols(), a.ncols()));
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                add_gram(1.0, a, c.view_mut());
+            }));
+            let message = panic.err().and_then(|panic| panic.downcast::<String>().ok());
+            let message = message.unwrap_or_else(|| panic!("{:?}, {:?} was taken", a.dim(), a.strides()));
+            assert!(message.contains("the rows of A"), "{message}");
+        }
     }
 }
