@@ -8,6 +8,9 @@ thread_local! {
 /// Lends `f` this thread's scratch: `len` numbers of arbitrary value. It grows on first use and stays; if `f` asks for one
 /// again, that is another.
 ///
+/// # Panics
+/// If so many numbers have more bytes than there are addresses.
+///
 /// ```
 /// let sum = chainrule_kernels::with_scratch(3, |numbers: &mut [f32]| {
 ///     numbers.fill(0.5);
@@ -15,9 +18,12 @@ thread_local! {
 /// });
 /// assert_eq!(sum, 1.5);
 /// ```
+#[track_caller]
 pub fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R {
+    let bytes = len.checked_mul(F::BYTES);
+    let bytes = bytes.unwrap_or_else(|| panic!("with_scratch: {len} numbers have no room in memory"));
     let mut scratch = SCRATCH.take();
-    let wide = (len * F::BYTES).div_ceil(size_of::<f64>());
+    let wide = bytes.div_ceil(size_of::<f64>());
     if scratch.len() < wide {
         scratch.resize(wide, 0.0);
     }
@@ -26,4 +32,16 @@ pub fn with_scratch<F: Real, R>(len: usize, f: impl FnOnce(&mut [F]) -> R) -> R 
     let result = f(unsafe { std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<F>(), len) });
     SCRATCH.set(scratch);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In bytes a remainder of four.
+    #[test]
+    #[should_panic(expected = "with_scratch: ")]
+    fn more_than_an_address_counts_is_refused() {
+        with_scratch(usize::MAX / 4 + 2, |numbers: &mut [f32]| numbers.len());
+    }
 }
