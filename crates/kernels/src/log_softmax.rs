@@ -11,6 +11,8 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 /// yᵢ ← log Σⱼ exp(xᵢⱼ), row by row. Shapes: x (rows, classes), y (rows).
 ///
+/// A row whose largest number is infinite gives that: -∞ where all are -∞, ∞ where one is ∞. NaN comes of NaN alone.
+///
 /// # Panics
 /// If the shapes differ.
 #[track_caller]
@@ -20,7 +22,15 @@ pub fn log_sum_exp<F: Real>(x: ArrayView2<F>, y: ArrayViewMut1<F>) {
         for_each_normalizer(
             x,
             #[inline(always)]
-            |i, _, normalizer| y[i] = normalizer.max + normalizer.log_sum,
+            |i, x, normalizer| {
+                let max = normalizer.max;
+                // x - max means nothing there, and the largest may have been found in spite of NaN.
+                y[i] = if max.is_infinite() && !x.iter().any(|x| x.is_nan()) {
+                    max
+                } else {
+                    max + normalizer.log_sum
+                };
+            },
         );
     });
 }
@@ -120,7 +130,7 @@ pub fn negative_log_likelihood_backward<F: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array1, Array2, array};
+    use ndarray::{Array1, Array2, array, s};
 
     #[test]
     fn a_confident_row_keeps_its_small_loss() {
@@ -131,5 +141,31 @@ mod tests {
         assert_eq!(y[[0, 0]], -(-40.0_f64).exp());
         assert_eq!(y[[1, 0]], -(-745.0_f64).exp());
         assert_eq!(lse[2], 3e38);
+    }
+
+    fn check_infinite_rows<F: Real>() {
+        let (least, largest) = (F::neg_infinity(), F::infinity());
+        for classes in [1, 2, 3, 10, 16, 17, 63, 100, 257, 321, 1000, 5000] {
+            let mut x = Array2::zeros((70, classes));
+            x.slice_mut(s![..6, ..]).fill(least);
+            x[[1, classes / 2]] = F::one();
+            x.row_mut(2).fill(largest);
+            x.row_mut(3)[classes - 1] = largest;
+            (x[[4, 0]], x[[4, classes - 1]]) = (F::nan(), largest);
+            x[[5, classes / 2]] = F::nan();
+            let mut y = Array1::zeros(70);
+            log_sum_exp(x.view(), y.view_mut());
+            assert_eq!(y.as_slice().unwrap()[..4], [least, F::one(), largest, largest], "{classes} classes");
+            let last = if classes > 1 { F::nan() } else { largest };
+            assert_eq!((y[4].is_nan(), y[5].is_nan()), (last.is_nan(), true), "{classes} classes");
+            assert!(y.iter().skip(6).all(|y| y.is_finite()), "{classes} classes");
+        }
+    }
+
+    /// And NaN comes of NaN alone.
+    #[test]
+    fn the_sum_of_a_row_whose_largest_is_infinite_is_that() {
+        check_infinite_rows::<f32>();
+        check_infinite_rows::<f64>();
     }
 }
