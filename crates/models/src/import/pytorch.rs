@@ -65,16 +65,11 @@ impl<F: Real> Classifier<F> {
             Some(architecture) => (architecture.clone(), None),
             None => infer(path, &tensors, &import.activation).map(|(a, names)| (a, Some(names)))?,
         };
-        let classes = match &architecture.layers[..] {
-            [.., LayerSpec::Dense { outputs, .. }, LayerSpec::Softmax { .. }] => *outputs,
-            _ => return Err(ModelFileError::NoSoftmax { path: path.to_owned() }),
+        let [.., LayerSpec::Dense { .. }, LayerSpec::Softmax { .. }] = &architecture.layers[..] else {
+            return Err(ModelFileError::NoSoftmax { path: path.to_owned() });
         };
-        let numbered = || (0..classes).map(|class| class.to_string()).collect();
-        let frame = Frame {
-            architecture,
-            scaling: import.scaling.clone(),
-            class_names: import.class_names.clone().unwrap_or_else(numbered),
-        };
+        let (scaling, class_names) = (import.scaling.clone(), import.class_names.clone());
+        let frame = Frame { architecture, scaling, class_names };
         frame.fill(path, |architecture, layers| {
             read(path, &tensors, &torch_tensors(&architecture.layers, layers), names)
         })

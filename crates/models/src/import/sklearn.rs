@@ -68,6 +68,7 @@ impl<F: Real> Classifier<F> {
             true => read_scaling(path, &tensors, architecture.inputs)?,
             false => Scaling::IDENTITY,
         };
+        let class_names = Some(class_names);
         Frame { architecture, scaling, class_names }.fill(path, |_, dense| {
             let mut parameters = Vec::new();
             let dense = dense.iter().filter(|layer| !layer.parameters().is_empty());

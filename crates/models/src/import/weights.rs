@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub(super) struct Frame {
     pub(super) architecture: Architecture,
     pub(super) scaling: Scaling,
-    pub(super) class_names: Vec<String>,
+    /// "0", "1", … where there are none.
+    pub(super) class_names: Option<Vec<String>>,
 }
 
 impl Frame {
@@ -29,6 +30,8 @@ impl Frame {
         let mut network = builder.build().map_err(model_error)?;
         network.parameters_mut().copy_from_slice(&parameters);
         let Frame { architecture, scaling, class_names } = self;
+        let numbered = || (0..network.outputs()).map(|class| class.to_string()).collect();
+        let class_names = class_names.unwrap_or_else(numbered);
         Classifier::from_parts(architecture, network, class_names, scaling, BTreeMap::new())
             .map_err(model_error)
     }
@@ -65,6 +68,10 @@ pub(super) fn transposed<F: Real>(
 ) -> Result<Vec<F>, ModelFileError> {
     let numbers: Vec<F> = numbers(path, tensors, name, &shape)?;
     let [rows, columns] = shape;
+    // As many columns as a file likes can be of no rows.
+    if rows == 0 {
+        return Ok(numbers);
+    }
     let indices = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
     Ok(indices.map(|index| numbers[index]).collect())
 }

@@ -184,3 +184,21 @@ fn broken_files_are_errors() {
         assert!(cut(|path| Classifier::import_pytorch(path, &PyTorchImport::default())).is_err());
     }
 }
+
+/// A shape may promise any number of classes where another of its dimensions is 0, and an architecture may anywhere.
+#[test]
+fn nothing_is_made_for_classes_that_the_file_has_no_numbers_for() {
+    const HUGE: usize = 1 << 60;
+    for (shape, expected) in [
+        ([HUGE, 0], format!("network: layer 0 (dense) is 0 wide in and {HUGE} out, expected at least 1")),
+        ([0, HUGE], format!("network: layer 0 (dense) is {HUGE} wide in and 0 out, expected at least 1")),
+    ] {
+        assert_eq!(torch_error(&[("a1.weight", &shape)]), expected);
+    }
+    let softmax = LayerSpec::Softmax { gradient: Default::default() };
+    let architecture = Some(Architecture { inputs: 4, layers: vec![LayerSpec::dense(HUGE), softmax] });
+    let import = PyTorchImport { architecture, ..Default::default() };
+    let bytes = file(&[("layers.0.weight", &[3, 4]), ("layers.0.bias", &[3])], 0.5, &[]);
+    let error = load(&bytes, |path| Classifier::import_pytorch(path, &import)).unwrap_err();
+    assert!(matches!(error, ModelFileError::Tensor { .. }), "{error}");
+}
