@@ -58,7 +58,7 @@ impl<F: Real> Classifier<F> {
             _ => return Err(wrong("out_activation", "logistic for two classes, softmax for more")),
         };
 
-        let layers = (0..).take_while(|i| tensors.names().contains(&&*format!("coefs.{i}"))).count();
+        let layers = (0..).take_while(|i| tensors.tensor(&format!("coefs.{i}")).is_ok()).count();
         let mut names: Vec<String> = (0..layers.max(1)).flat_map(tensor_names).collect();
         let scaled = tensors.names().iter().any(|name| [MEAN, SCALE].contains(name));
         names.extend(scaled.then_some([MEAN, SCALE]).into_iter().flatten().map(str::to_owned));

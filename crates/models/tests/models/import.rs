@@ -5,6 +5,9 @@ use chainrule_models::{Architecture, Classifier, LayerSpec, ModelFileError, PyTo
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// A file of `f64` tensors of these names and shapes, all numbers the same.
 fn file(tensors: &[(&str, &[usize])], number: f64, metadata: &[(&str, &str)]) -> Vec<u8> {
@@ -201,4 +204,17 @@ fn nothing_is_made_for_classes_that_the_file_has_no_numbers_for() {
     let bytes = file(&[("layers.0.weight", &[3, 4]), ("layers.0.bias", &[3])], 0.5, &[]);
     let error = load(&bytes, |path| Classifier::import_pytorch(path, &import)).unwrap_err();
     assert!(matches!(error, ModelFileError::Tensor { .. }), "{error}");
+}
+
+/// In time by their number, not by its square, which was minutes.
+#[test]
+fn tensors_without_end_are_refused_soon() {
+    let names: Vec<String> = (0..100_000).map(|i| format!("coefs.{i}")).collect();
+    let tensors: Vec<(&str, &[usize])> = names.iter().map(|name| (&**name, &[1, 1][..])).collect();
+    let metadata = [("activation", "relu"), ("out_activation", "logistic"), ("classes", r#"["no", "yes"]"#)];
+    let bytes = file(&tensors, 0.5, &metadata);
+    let (told, heard) = mpsc::channel();
+    thread::spawn(move || told.send(load(&bytes, |path| Classifier::import_sklearn(path)).err()));
+    let error = heard.recv_timeout(Duration::from_secs(30)).expect("an answer");
+    assert!(matches!(error, Some(ModelFileError::Tensors { .. })));
 }
