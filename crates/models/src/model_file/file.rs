@@ -106,13 +106,21 @@ fn sort_header(file: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
 
 fn read_whole(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     let error = |source| ModelFileError::io(path, source);
-    let mut file = File::open(path).map_err(error)?;
-    if !file.metadata().map_err(error)?.is_file() {
-        return Err(ModelFileError::NotAFile { path: path.to_owned() });
-    }
+    let not_a_file = || ModelFileError::NotAFile { path: path.to_owned() };
+    let mut file = open_regular(path).map_err(error)?.ok_or_else(not_a_file)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(error)?;
     Ok(bytes)
+}
+
+/// Opens a file to read; none that is a directory, a device or a pipe.
+pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    // Before, as to open a pipe waits for whoever writes into it, and after, as it may be another by then.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
 }
 
 /// Writes a file beside its place, syncs and renames it, and syncs the directory: whenever the machine stops, the old file or the

@@ -7,5 +7,7 @@ mod tensors;
 
 pub(crate) use checksum::hex;
 pub use error::ModelFileError;
-pub(crate) use file::{TensorFile, write as write_tensors, write_again as write_tensors_again, write_whole};
+pub(crate) use file::{
+    TensorFile, open_regular, write as write_tensors, write_again as write_tensors_again, write_whole,
+};
 pub(crate) use tensors::{check_numbers, dtype, read_parameters, write_parameters};

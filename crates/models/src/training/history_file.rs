@@ -1,6 +1,5 @@
 use super::{EpochRecord, History};
-use crate::model_file::write_whole;
-use std::fs;
+use crate::model_file::{open_regular, write_whole};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,12 @@ pub enum HistoryFileError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It is a directory, a device or a pipe.
+    #[error("{path}: expected a regular file", path = path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// The first line is not that of a history.
     #[error("{path}: line 1: expected {HEADER:?}, found {found:?}", path = path.display())]
@@ -126,7 +131,7 @@ impl History {
     /// Reads a file that [`History::save_json`] wrote.
     ///
     /// # Errors
-    /// [`HistoryFileError::Io`] or [`HistoryFileError::Json`].
+    /// [`HistoryFileError::Io`], [`HistoryFileError::NotAFile`] or [`HistoryFileError::Json`].
     pub fn load_json(path: impl AsRef<Path>) -> Result<Self, HistoryFileError> {
         let path = path.as_ref();
         serde_json::from_str(&read(path)?)
@@ -140,7 +145,10 @@ fn write(path: &Path, text: &str) -> Result<(), HistoryFileError> {
 }
 
 fn read(path: &Path) -> Result<String, HistoryFileError> {
-    fs::read_to_string(path).map_err(|source| HistoryFileError::Io { path: path.to_owned(), source })
+    let error = |source| HistoryFileError::Io { path: path.to_owned(), source };
+    let not_a_file = || HistoryFileError::NotAFile { path: path.to_owned() };
+    let file = open_regular(path).map_err(error)?.ok_or_else(not_a_file)?;
+    io::read_to_string(file).map_err(error)
 }
 
 /// Line number `line` of a CSV file.

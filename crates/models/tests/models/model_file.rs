@@ -1,7 +1,10 @@
 //! Model files: what is saved is what is loaded, and no file, however broken, does more than give an error.
 
 use chainrule_core::{Real, Scaling};
-use chainrule_models::{Classifier, GradientPath, LayerSpec, ModelFileError, Network, PenaltySpec};
+use chainrule_models::{
+    Classifier, GradientPath, History, HistoryFileError, LayerSpec, ModelFileError, Network, PenaltySpec,
+    PyTorchImport,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::fs;
@@ -298,4 +301,29 @@ fn files_of_something_else() {
     assert!(matches!(Classifier::<f32>::load(Path::new("no such file")), Err(ModelFileError::Io { .. })));
     let nowhere = place.directory.path().join("no such directory").join("model");
     assert!(matches!(classifier::<f32>().save(nowhere), Err(ModelFileError::Io { .. })));
+}
+
+/// To open one waits for whoever writes into it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let place = Place::new();
+    let path = place.file();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut network = Network::<f32>::builder(3).dense(2).build().unwrap();
+        let models = [
+            Classifier::<f32>::load(&path).err(),
+            network.load_parameters(&path).err(),
+            Classifier::<f32>::import_sklearn(&path).err(),
+            Classifier::<f32>::import_pytorch(&path, &PyTorchImport::default()).err(),
+        ];
+        told.send((models, [History::load_csv(&path).err(), History::load_json(&path).err()])).unwrap();
+    });
+    let (models, histories) = heard.recv_timeout(std::time::Duration::from_secs(30)).expect("an answer");
+    let refused = |error: &Option<ModelFileError>| matches!(error, Some(ModelFileError::NotAFile { .. }));
+    assert!(models.iter().all(refused), "{models:?}");
+    let refused = |error: &Option<HistoryFileError>| matches!(error, Some(HistoryFileError::NotAFile { .. }));
+    assert!(histories.iter().all(refused), "{histories:?}");
 }
