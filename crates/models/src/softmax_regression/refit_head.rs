@@ -1,6 +1,7 @@
 use super::minimize::minimize;
 use super::objective::{Objective, loss};
 use super::{Iteration, SoftmaxTraining, SolverHistory};
+use crate::finite::check_finite;
 use crate::training::{Identity, Team, check_counts, in_pool};
 use crate::{Classifier, LayerSpec, Samples};
 use chainrule_core::{Error, Loss, Real, Rows, Subset};
@@ -28,7 +29,8 @@ impl<F: Real> Classifier<F> {
     ///
     /// # Errors
     /// [`Error::LastLayers`] for a classifier that does not end in a dense layer and softmax; [`Error::Setting`] for the training;
-    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs; [`Error::RowCount`], [`Error::Weight`],
+    /// [`Error::Empty`], [`Error::Width`] or [`Error::NotFinite`] for the inputs, [`Error::NotFinite`] for outputs of the
+    /// hidden layers that overflow; [`Error::RowCount`], [`Error::Weight`],
     /// [`Error::NothingCounts`] and what [`Targets::check`](chainrule_core::Targets::check) says for the targets;
     /// [`Error::GradientOverflow`]; [`Error::Threads`]; [`Error::MoreRanksThanRows`], [`Error::OtherOnRank`], [`Error::OtherRank`],
     /// [`Error::RanksDrifted`] and [`Error::Communication`] where several processes fit together; and what [`Rows::gather`] says. Nothing
@@ -110,7 +112,7 @@ impl<F: Real> Classifier<F> {
         let indices: Vec<usize> = share.clone().collect();
         let scaled = self.scaling().of(samples.rows);
         let own = Subset::new(&scaled, &indices)?;
-        let features = (layer > 0).then(|| self.features(layer, &own));
+        let features = (layer > 0).then(|| self.features(layer, &own, share.start));
         let features = team.agree(features.transpose())?;
         let rows: &dyn Rows<F> = features.as_ref().map_or(&own, |features| features);
         let own = Samples::new(rows, samples.targets.rows(share));
@@ -119,16 +121,16 @@ impl<F: Real> Classifier<F> {
         Ok((w, history))
     }
 
-    /// The outputs of the first `layers` layers for rows that were checked, (rows, width).
-    fn features(&self, layers: usize, rows: &dyn Rows<F>) -> Result<Array2<F>, Error> {
+    /// The outputs of the first `layers` layers for rows that were checked, (rows, width). The first row is number `start` of all ranks'.
+    fn features(&self, layers: usize, rows: &dyn Rows<F>, start: usize) -> Result<Array2<F>, Error> {
         let width = self.network().layers().nth(layers - 1).map_or(0, |layer| layer.width().1);
         let mut features = Array2::zeros((rows.len(), width));
         self.network().for_each_checked_chunk(layers, rows, 0..rows.len(), |first, outputs| {
+            check_finite("outputs of the hidden layers", start + first, outputs)?;
             let range = Slice::from(first..first + outputs.nrows());
             features.slice_axis_mut(Axis(0), range).assign(&outputs);
             Ok(())
         })?;
-        Rows::check_finite(&features)?;
         Ok(features)
     }
 }

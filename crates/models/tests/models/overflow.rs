@@ -1,7 +1,9 @@
 //! Numbers that overflow on the way forward are errors where they would be answers.
 
 use chainrule_core::{Error, Real, Scaling, Targets};
-use chainrule_models::{Accuracy, Classifier, LayerSpec, MeanSquaredError, Network, Samples, Training};
+use chainrule_models::{
+    Accuracy, Classifier, LayerSpec, MeanSquaredError, Network, Samples, SoftmaxTraining, Training,
+};
 use ndarray::{Array2, array};
 use std::sync::Arc;
 
@@ -25,6 +27,14 @@ fn check<F: Real>() {
         predictor.predict_proba(&largest),
         Err(Error::NotFinite { place: "outputs", row: 0, .. })
     ));
+    let refitted = classifier
+        .clone()
+        .refit_head(Samples::new(&x, Targets::Classes(&labels)), &SoftmaxTraining::default());
+    let of_hidden = "outputs of the hidden layers";
+    assert!(
+        matches!(refitted, Err(Error::NotFinite { place, row: 1070, .. }) if place == of_hidden),
+        "{refitted:?}"
+    );
     // Whoever looks for speed alone is not kept from it.
     let indices: Vec<usize> = (0..1100).collect();
     let network = classifier.network();

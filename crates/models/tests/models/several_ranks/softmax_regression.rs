@@ -141,6 +141,21 @@ fn what_is_wrong_on_one_rank_ends_all() {
     told(with_another_last(|_, _, training| training.l2 = 2.0), "l2 0.01");
 }
 
+/// The row is counted among all ranks' rows.
+#[test]
+fn hidden_outputs_that_overflow_on_one_rank() {
+    let (mut x, labels, _) = rows();
+    x.row_mut(150).fill(f64::MAX);
+    let errors = on_ranks(3, |communicator| {
+        let mut classifier = Classifier::<f64>::builder(6, 4).hidden(&[64]).build().unwrap();
+        let training = SoftmaxTraining { communicator, ..training(Solver::NewtonCg) };
+        classifier.refit_head(Samples::new(&x, Targets::Classes(&labels)), &training).unwrap_err().to_string()
+    });
+    let told = "outputs of the hidden layers: row 150, column ";
+    assert!(errors[2].starts_with(told), "{errors:?}");
+    assert!(errors[..2].iter().all(|error| error.starts_with(&format!("rank 2: {told}"))), "{errors:?}");
+}
+
 /// From the first evaluation to the products with the Hessian.
 #[test]
 fn rows_that_can_no_longer_be_read() {
