@@ -130,8 +130,47 @@ impl Confusion {
     /// Source: J. Cohen, "A coefficient of agreement for nominal scales", 1960.
     pub fn kappa(&self) -> Option<f64> {
         let total = self.total();
-        let products = self.truth.iter().zip(&self.predicted).map(|(t, p)| t * p);
-        let wrong_by_chance = total - products.sum::<f64>() / total;
-        (wrong_by_chance > 0.0).then(|| 1.0 - (total - self.right()) / wrong_by_chance)
+        // Sums of what is wrong: as differences from the total they would be off by its rounding, and seldom 0.
+        let (mut wrong, mut wrong_by_chance) = (0.0, 0.0);
+        for ((truth, predicted), weight) in self.matrix.indexed_iter().filter(|((t, p), _)| t != p) {
+            wrong += weight;
+            wrong_by_chance += self.truth[truth] * (self.predicted[predicted] / total);
+        }
+        (wrong_by_chance > 0.0).then(|| 1.0 - wrong / wrong_by_chance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    /// Weights whose sum is rounded.
+    #[test]
+    fn one_class_for_all_has_no_kappa_and_no_correlation() {
+        for rows in 1..100 {
+            let mut probabilities = Array2::zeros((rows, 2));
+            probabilities.column_mut(0).fill(1.0);
+            let weights = vec![2.4; rows];
+            let kappa = |labels: &[usize]| {
+                let predictions = Predictions::new(labels, probabilities.view(), Some(&weights));
+                let confusion = Confusion::of(&predictions.expect("predictions"));
+                assert_eq!(confusion.matthews(), 0.0, "{rows} rows");
+                confusion.kappa()
+            };
+            assert_eq!(kappa(&vec![0; rows]), None, "{rows} rows");
+            assert_eq!(kappa(&vec![1; rows]), Some(0.0), "{rows} rows");
+        }
+    }
+
+    /// However little the other class weighs.
+    #[test]
+    fn all_right_in_two_classes_is_a_kappa_of_1() {
+        for weight in [1e-300, 1e-30, 1e-9, 1.0] {
+            let probabilities = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
+            let weights = [1.0, weight];
+            let predictions = Predictions::new(&[0, 1], probabilities.view(), Some(&weights));
+            assert_eq!(Confusion::of(&predictions.expect("predictions")).kappa(), Some(1.0), "{weight}");
+        }
     }
 }
