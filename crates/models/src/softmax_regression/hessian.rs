@@ -68,21 +68,31 @@ impl<F: Real> Objective<'_, F> {
         Ok(hessian)
     }
 
+    /// How many f64 are as large as all that `count` matrices of so many rows and columns need until they have a factor: their pieces,
+    /// in F; their sum, the matrix and its factor.
+    fn numbers_of_matrices(&self, count: usize, order: usize) -> usize {
+        let pieces = self.pieces(self.tiles.indices()).len() * F::BYTES;
+        let matrices = pieces.div_ceil(size_of::<f64>()) + 3;
+        order.saturating_mul(order).saturating_mul(matrices).saturating_mul(count)
+    }
+
+    /// Whether that fits in the memory of every rank.
+    pub(super) fn has_room(&self, count: usize, order: usize) -> Result<bool, Error> {
+        let fits = fits::<f64>(self.numbers_of_matrices(count, order));
+        Ok(self.team.if_all_have(fits.then_some(()))?.is_some())
+    }
+
     /// Makes sure, on all ranks, that the matrices fit in memory.
     ///
     /// # Errors
     /// [`Error::Setting`].
     pub(super) fn check_memory(&self) -> Result<(), Error> {
-        // The pieces, in F; their sum, the matrix and its factor.
-        let pieces = self.pieces(self.tiles.indices()).len() * F::BYTES;
-        let matrices = pieces.div_ceil(size_of::<f64>()) + 3;
-        let order = self.len();
-        let numbers = order.saturating_mul(order).saturating_mul(matrices);
+        let numbers = self.numbers_of_matrices(1, self.len());
         self.team.agree(if fits::<f64>(numbers) {
             Ok(())
         } else {
             let (name, expected) =
-                ("the size of newton-cholesky's matrices", "what fits in memory; newton-cg has none");
+                ("the size of newton-cholesky's matrices", "what fits in memory; newton-cg has smaller ones");
             Err(Error::Setting { name, expected, value: numbers as f64 })
         })
     }

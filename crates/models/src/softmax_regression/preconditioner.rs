@@ -12,7 +12,7 @@ pub(super) enum Preconditioner {
     Bound { gram: Array2<f64>, factor: Cholesky },
     /// The blocks on the diagonal of the Hessian at one point, a factor for each class.
     Blocks(Vec<Cholesky>),
-    /// The diagonal of the bound.
+    /// The diagonal of the bound, where that has too many columns or no room in memory.
     Diagonal(Vec<f64>),
 }
 
@@ -26,7 +26,7 @@ const LEAST_WEIGHT: f64 = 1e-2;
 impl Preconditioner {
     /// The bound (D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 44, 1992).
     pub(super) fn bound<F: Real>(objective: &Objective<F>) -> Result<Self, Error> {
-        if objective.width() <= MOST_COLUMNS {
+        if objective.width() <= MOST_COLUMNS && objective.has_room(1, objective.width())? {
             let own = objective.own_gram(objective.tiles.indices(), |row| objective.row_weight(row));
             let gram = objective.sum_of_matrices(own, objective.width())?;
             if let Some(factor) = scaled_factor(objective, &gram)? {
@@ -48,6 +48,9 @@ impl Preconditioner {
 
     /// The blocks at the point evaluated last, unless they are too large.
     pub(super) fn blocks<F: Real>(objective: &Objective<F>) -> Result<Option<Self>, Error> {
+        if !objective.has_room(objective.classes, objective.width())? {
+            return Ok(None);
+        }
         let own = (0..objective.classes).into_par_iter().map(|class| {
             let weight = |row: usize| {
                 let s = objective.probabilities(row)[class];

@@ -14,8 +14,9 @@ pub enum Solver {
     #[default]
     Auto,
     /// Newton's method, its directions by conjugate gradients: each asks for some products with the Hessian, which is never stored.
-    /// Preconditioned by Böhning's bound, later by the blocks of the Hessian for each class, where those take no more than
-    /// 128 MiB.
+    /// Preconditioned by Böhning's bound, (columns, columns) for up to 4,096 columns, later by the blocks of the Hessian for each class,
+    /// as large each, where those take no more than 128 MiB. While they are made they take up to eleven times that (in f32 seven), as they
+    /// are summed in eight pieces; where there is no room for it, the bound's diagonal does.
     NewtonCg,
     /// Newton's method with the Hessian itself, (parameters, parameters), and its Cholesky factor: for few parameters.
     NewtonCholesky,

@@ -14,6 +14,8 @@ mod fitting;
 mod import;
 #[cfg(unix)]
 mod killed;
+#[cfg(target_os = "linux")]
+mod little_memory;
 mod model_file;
 mod overflow;
 mod own_layers;
