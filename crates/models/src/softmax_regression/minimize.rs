@@ -68,11 +68,11 @@ pub(super) fn minimize<F: Real>(
             history.ending = SolverEnding::Converged;
             break;
         }
-        if objective.team.any_stops(watch(&record))? {
-            history.ending = SolverEnding::Callback;
+        if iteration == training.max_iterations {
             break;
         }
-        if iteration == training.max_iterations {
+        if objective.team.any_stops(watch(&record))? {
+            history.ending = SolverEnding::Callback;
             break;
         }
         let mut direction = directions.find(objective, &at, target)?;

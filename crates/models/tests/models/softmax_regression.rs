@@ -269,7 +269,15 @@ fn it_can_be_watched_and_ended() {
 
     let few = SoftmaxTraining { max_iterations: 1, tolerance: 1e-12, ..SoftmaxTraining::default() };
     let mut regression = SoftmaxRegression::<f64>::new(3, 3).unwrap();
-    assert_eq!(regression.fit(samples, &few).unwrap().ending, SolverEnding::Iterations);
+    let mut seen = Vec::new();
+    let mut watch = |iteration: &chainrule_models::Iteration| {
+        seen.push(iteration.iteration);
+        if iteration.iteration == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let history = regression.fit_with(samples, &few, &mut watch).unwrap();
+    // The last iteration is the end whatever anybody says, so nobody is asked.
+    assert_eq!((history.iterations.len(), history.ending), (2, SolverEnding::Iterations));
+    assert_eq!(seen, [0]);
 }
 
 #[test]
