@@ -32,6 +32,19 @@ pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<(), Error> 
     Err(Error::Setting { name, expected: "a finite number, at least 0", value })
 }
 
+/// The setting, if it is finite in F, too, and not below 0.
+pub(crate) fn not_negative_in<F: Real>(name: &'static str, value: f64) -> Result<(), Error> {
+    not_negative(name, value)?;
+    if F::of(value).is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name,
+        expected: "a number that is finite in the precision of the parameters",
+        value,
+    })
+}
+
 /// The setting, if it lies in \[0, 1).
 pub(crate) fn fraction(name: &'static str, value: f64) -> Result<(), Error> {
     if (0.0..1.0).contains(&value) {

@@ -1,4 +1,4 @@
-use crate::settings::not_negative;
+use crate::settings::not_negative_in;
 use chainrule_core::{Activation, Error, Real};
 use chainrule_kernels::{elu, elu_backward};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -33,7 +33,7 @@ impl<F: Real> Activation<F> for Elu {
     }
 
     fn check(&self) -> Result<(), Error> {
-        not_negative("alpha", self.alpha)
+        not_negative_in::<F>("alpha", self.alpha)
     }
 
     fn forward(&self, x: ArrayView2<F>, y: ArrayViewMut2<F>) {

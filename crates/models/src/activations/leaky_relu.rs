@@ -1,4 +1,4 @@
-use crate::settings::not_negative;
+use crate::settings::not_negative_in;
 use chainrule_core::{Activation, Error, Real};
 use chainrule_kernels::{leaky_relu, leaky_relu_backward};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -33,7 +33,7 @@ impl<F: Real> Activation<F> for LeakyRelu {
     }
 
     fn check(&self) -> Result<(), Error> {
-        not_negative("slope", self.slope)
+        not_negative_in::<F>("slope", self.slope)
     }
 
     fn forward(&self, x: ArrayView2<F>, y: ArrayViewMut2<F>) {

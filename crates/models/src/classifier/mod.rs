@@ -141,7 +141,7 @@ impl<F: Real> Classifier<F> {
     /// # Ok::<(), chainrule_core::Error>(())
     /// ```
     pub fn to_precision<G: Real>(&self) -> Result<Classifier<G>, Error> {
-        self.scaling.check_precision::<G>()?;
+        self.check_settings_in::<G>()?;
         let builder = self.architecture.append_to(Network::<G>::builder(self.architecture.inputs));
         let mut network = builder.build()?;
         for (to, from) in network.parameters_mut().iter_mut().zip(self.network.parameters()) {
@@ -159,6 +159,16 @@ impl<F: Real> Classifier<F> {
             metadata: self.metadata.clone(),
             epochs: self.epochs,
         })
+    }
+
+    /// Makes sure that the scaling and the layers' settings mean something in G, too.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub(crate) fn check_settings_in<G: Real>(&self) -> Result<(), Error> {
+        self.scaling.check_precision::<G>()?;
+        let builder = self.architecture.append_to(Network::<G>::builder(self.architecture.inputs));
+        builder.layers().iter().try_for_each(|layer| layer.check())
     }
 
     /// Probabilities of the classes for each row, (rows, classes).

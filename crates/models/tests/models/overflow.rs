@@ -111,4 +111,36 @@ fn what_f64_holds_and_f32_does_not() {
     let tiny = LayerSpec::LayerNorm { epsilon: 1e-60 };
     let tiny = Classifier::<f64>::builder(2, 2).hidden_layers([tiny]).build().unwrap();
     refused(tiny.to_precision(), "layer norm epsilon", 1e-60);
+    let steep = [LayerSpec::LeakyRelu { slope: 1e39 }, LayerSpec::Elu { alpha: 1e39 }];
+    for (layer, name) in steep.into_iter().zip(["slope", "alpha"]) {
+        let steep = Classifier::<f64>::builder(2, 2).hidden_layers([layer]).build().unwrap();
+        refused(steep.to_precision(), name, 1e39);
+    }
+}
+
+/// ONNX holds float32.
+#[cfg(feature = "onnx")]
+#[test]
+fn what_float32_does_not_hold_is_not_exported() {
+    use chainrule_models::ModelFileError;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.onnx");
+    let refused = |layer: Option<LayerSpec>, scaling: &Scaling, name: &str, value: f64| {
+        let builder = Classifier::<f64>::builder(2, 2).hidden_layers(layer).scaling(scaling);
+        match builder.build().unwrap().export_onnx(&path) {
+            Err(ModelFileError::Model { source: Error::Setting { name: found, value: of, .. }, .. }) => {
+                assert_eq!((found, of), (name, value));
+            }
+            result => panic!("{name}: {result:?}"),
+        }
+        assert!(!path.exists());
+    };
+    let factor = |factor| Scaling::new(0.0, factor).unwrap();
+    refused(None, &factor(1e-50), "scaling factor", 1e-50);
+    refused(None, &factor(1e39), "scaling factor", 1e39);
+    let identity = &Scaling::IDENTITY;
+    refused(Some(LayerSpec::LayerNorm { epsilon: 1e-60 }), identity, "layer norm epsilon", 1e-60);
+    let within = vec![LayerSpec::LayerNorm { epsilon: 1e-60 }];
+    refused(Some(LayerSpec::Residual { layers: within }), identity, "layer norm epsilon", 1e-60);
+    refused(Some(LayerSpec::LeakyRelu { slope: 1e39 }), identity, "slope", 1e39);
 }

@@ -31,7 +31,8 @@ impl<F: Real> Classifier<F> {
     ///
     /// # Errors
     /// [`ModelFileError::Io`]; [`ModelFileError::NoSoftmax`] for a loaded classifier of another last layer;
-    /// [`ModelFileError::NotFinite`] for a parameter that is too large for float32; [`ModelFileError::TooLarge`] for 2 GiB or more.
+    /// [`ModelFileError::NotFinite`] for a parameter that is too large for float32, [`ModelFileError::Model`] for a scaling or a layer's
+    /// setting that float32 does not hold; [`ModelFileError::TooLarge`] for 2 GiB or more.
     ///
     /// ```
     /// use chainrule_models::Classifier;
@@ -47,8 +48,7 @@ impl<F: Real> Classifier<F> {
         }
         let parameters = self.network().parameters().iter().map(|parameter| parameter.as_f64());
         check_single(path, "parameters, as float32", parameters)?;
-        let columns = (0..self.scaling().columns().unwrap_or(1)).map(|column| self.scaling().column(column));
-        check_single(path, "scaling, as float32", columns.flat_map(|(shift, factor)| [shift, factor]))?;
+        self.check_settings_in::<f32>().map_err(|source| ModelFileError::model(path, source))?;
         let class_names = serde_json::to_string(self.class_names())
             .map_err(|source| ModelFileError::description(path, source))?;
         let model = Model {
