@@ -87,13 +87,13 @@ impl<F: Real> Classifier<F> {
         write_parameters(path, &self.network, metadata)
     }
 
-    /// Reads a classifier that [`Classifier::save`] wrote.
+    /// Reads a classifier that [`Classifier::save`] wrote, in the type of its numbers; [`Classifier::to_precision`] gives it in the other.
     ///
     /// Nothing in the file is believed: the checksum must hold, and sizes are compared with what the file holds before anything of that size is
     /// allocated.
     ///
     /// # Errors
-    /// [`ModelFileError`] says what is wrong with the file.
+    /// [`ModelFileError`] says what is wrong with the file; [`ModelFileError::Precision`] names the type of its numbers, where that is not F.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelFileError> {
         let path = path.as_ref();
         let file = TensorFile::read(path)?;

@@ -105,6 +105,19 @@ pub enum ModelFileError {
         /// Type and shape in the file.
         found: String,
     },
+    /// The parameters are of the other type.
+    #[error(
+        "{path}: expected numbers of {expected}, found {found}: load a classifier as that, and convert it by `to_precision`",
+        path = path.display()
+    )]
+    Precision {
+        /// The file.
+        path: PathBuf,
+        /// What it is read as: `"f32"` or `"f64"`.
+        expected: &'static str,
+        /// What it is of.
+        found: &'static str,
+    },
     /// A parameter is NaN or infinite.
     #[error("{path}: tensor {name}: number {index} is {value}, expected a finite number", path = path.display())]
     NotFinite {

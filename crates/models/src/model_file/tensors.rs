@@ -85,6 +85,11 @@ pub(crate) fn read_parameters<F: Real>(
     let tensor = |name: &str| tensors.tensor(name).map_err(|source| ModelFileError::format(path, source));
     for (name, shape) in &specs {
         let tensor = tensor(name)?;
+        if let Some(found) = other_precision::<F>(tensor.dtype())
+            && tensor.shape() == shape
+        {
+            return Err(ModelFileError::Precision { path: path.to_owned(), expected: F::NAME, found });
+        }
         if tensor.dtype() != dtype::<F>() || tensor.shape() != shape {
             return Err(ModelFileError::Tensor {
                 path: path.to_owned(),
@@ -126,6 +131,15 @@ pub(crate) fn dtype<F: Real>() -> Dtype {
     match F::PRECISION {
         Precision::Single => Dtype::F32,
         Precision::Double => Dtype::F64,
+    }
+}
+
+/// The name of the type, if it is the one of `f32` and `f64` that F is not.
+fn other_precision<F: Real>(found: Dtype) -> Option<&'static str> {
+    match (F::PRECISION, found) {
+        (Precision::Single, Dtype::F64) => Some(f64::NAME),
+        (Precision::Double, Dtype::F32) => Some(f32::NAME),
+        _ => None,
     }
 }
 
