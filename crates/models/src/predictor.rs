@@ -6,7 +6,8 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use std::sync::Arc;
 
 /// A classifier that only predicts, made to be shared: it never changes, a clone is the same numbers, and it computes on the thread that
-/// calls, without allocating. Made by [`Classifier::predictor`].
+/// calls. [`Predictor::predict_proba_into`] allocates nothing, [`Predictor::predict_proba`] a scratch of one row with every call. Made by
+/// [`Classifier::predictor`].
 ///
 /// Many threads may use one predictor, each with a scratch of its own.
 ///

@@ -65,7 +65,7 @@ impl Settings {
         for (position, &width) in (0_u64..).zip(&self.hidden) {
             layers.extend([LayerSpec::dense(width), activation()]);
             if network.dropout > 0.0 {
-                // Layers of one seed would drop the same columns.
+                // Any would do, as masks depend on the layer, too; this one keeps the masks of trainings before.
                 let seed = self.config.training.seed.wrapping_add(position);
                 layers.push(LayerSpec::Dropout { rate: network.dropout, seed });
             }
