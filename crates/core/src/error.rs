@@ -389,6 +389,26 @@ pub enum Error {
         found: usize,
     },
 
+    /// Two classes have the same name.
+    #[error(
+        "class names: classes {first} and {second} are both named {name:?}, expected a name of its own for each"
+    )]
+    SameClassName {
+        /// The name.
+        name: String,
+        /// The first class of that name, from 0.
+        first: usize,
+        /// The next one.
+        second: usize,
+    },
+
+    /// A class has a name without a character.
+    #[error("class names: the name of class {class} is empty, expected at least one character")]
+    EmptyClassName {
+        /// The first such class, from 0.
+        class: usize,
+    },
+
     /// A buffer (parameters, gradient) has the wrong length.
     #[error("{place}: expected {expected} numbers, found {found}")]
     Length {

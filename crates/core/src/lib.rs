@@ -17,6 +17,7 @@
 //! themselves are called behind that boundary, with shapes already checked; an implementation may assert them.
 
 mod activation;
+mod class_names;
 mod communicator;
 mod error;
 mod gradient_check;
@@ -34,6 +35,7 @@ mod subset;
 mod targets;
 
 pub use activation::Activation;
+pub use class_names::check_class_names;
 pub use communicator::{Alone, Communicator, Numbers};
 pub use error::Error;
 pub use gradient_check::{

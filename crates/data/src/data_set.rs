@@ -1,5 +1,5 @@
 use crate::{EncodedRows, Error};
-use chainrule_core::{Error as CoreError, Real, Rows, Scaling, Targets};
+use chainrule_core::{Error as CoreError, Real, Rows, Scaling, Targets, check_class_names};
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, Axis};
 use std::fmt;
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use std::hint::black_box;
 pub struct Description {
     /// A short name, for example `"digits"`.
     pub name: String,
-    /// The name of each class; a label is an index into it.
+    /// The name of each class, none empty and none twice; a label is an index into it.
     pub class_names: Vec<String>,
     /// How raw inputs are best scaled for a network.
     pub scaling: Scaling,
@@ -66,7 +66,7 @@ impl DataSet {
     /// # Errors
     /// [`Error::PartialRow`] if the bytes do not make whole rows, [`Error::NoClassNames`], [`Error::ImageShape`], and as
     /// [`Error::Core`]: `Setting` for a width of 0, `Empty` without rows, `RowCount` unless there is one label for each
-    /// row, `LabelOutOfRange`.
+    /// row, `LabelOutOfRange`, `SameClassName`, `EmptyClassName`.
     pub fn from_bytes(
         description: Description,
         bytes: Vec<u8>,
@@ -279,6 +279,7 @@ fn check(description: &Description, (rows, width): (usize, usize), labels: &[usi
     if description.class_names.is_empty() {
         return Err(Error::NoClassNames);
     }
+    check_class_names(&description.class_names)?;
     Targets::<f32>::Classes(labels).check(description.class_names.len())?;
     match description.image_shape {
         Some((rows, columns)) if rows.checked_mul(columns) != Some(width) => {
@@ -334,6 +335,10 @@ mod tests {
             let description = Description { image_shape: Some((rows, columns)), ..description(1) };
             DataSet::from_bytes(description, vec![0; 6], 6, vec![0])
         };
+        let named = |names: [&str; 2]| {
+            let description = Description { class_names: names.map(String::from).into(), ..description(0) };
+            DataSet::from_bytes(description, vec![0; 6], 6, vec![0])
+        };
         let from_numbers =
             |numbers, labels: &[usize]| DataSet::from_numbers(description(2), numbers, labels.into());
         let table = [
@@ -347,6 +352,11 @@ mod tests {
             (from_bytes(4, 2, &[0, 1, 0], 2), "labels: expected 2 rows, found 3"),
             (from_bytes(4, 2, &[1, 2], 2), "targets: the label of row 1 is 2, expected 0 to 1"),
             (from_bytes(4, 2, &[0, 0], 0), "class names: there are none, expected at least one"),
+            (
+                named(["a", "a"]),
+                "class names: classes 0 and 1 are both named \"a\", expected a name of its own for each",
+            ),
+            (named(["a", ""]), "class names: the name of class 1 is empty, expected at least one character"),
             (with_image(2, 4), "image shape: 2×4 pixels do not make a row, expected 6 pixels"),
             (with_image(0, 6), "image shape: 0×6 pixels do not make a row, expected 6 pixels"),
             // Modulo 2⁶⁴ the product is 6.

@@ -176,7 +176,7 @@ mod tests {
     fn numbered(labels: Vec<usize>, classes: usize) -> DataSet {
         let description = Description {
             name: "numbered".into(),
-            class_names: vec![String::new(); classes],
+            class_names: (0..classes).map(|class| class.to_string()).collect(),
             scaling: Scaling::IDENTITY,
             image_shape: None,
         };

@@ -23,6 +23,9 @@ pub(super) fn read(mut array: RawArray, dictionary: &mut Dictionary) -> Result<V
             NoLabel::NotFinite(value) => ArrayProblem::LabelNotFinite { row, value },
             NoLabel::NotText => ArrayProblem::LabelNotText { row },
         })?;
+        if label.is_empty() {
+            return Err(ArrayProblem::LabelEmpty { row }.into());
+        }
         let code = dictionary.code(label.as_bytes()).map_err(|refused| {
             let found = excerpt(label.as_bytes());
             match refused {

@@ -143,6 +143,13 @@ pub enum ArrayProblem {
         row: usize,
     },
 
+    /// A label is a text of no characters.
+    #[error(": the label of row {row} is empty, expected at least one character")]
+    LabelEmpty {
+        /// Row, from 0.
+        row: usize,
+    },
+
     /// There is another number of labels than of inputs.
     #[error(": expected {expected} labels, one for each row of the inputs, found {found}")]
     LabelCount {

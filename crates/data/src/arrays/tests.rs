@@ -233,6 +233,10 @@ fn labels_are_checked() {
         ),
         (message(read("<f4", "(3,)", &nan)), ": the label of row 2 is NaN, expected a finite number"),
         (message(read("|S1", "(3,)", b"ab\xff")), ": the label of row 2 is not Unicode text"),
+        (
+            message(read("|S1", "(3,)", b"ab\0")),
+            ": the label of row 2 is empty, expected at least one character",
+        ),
         (message(read("<U1", "(1,)", &[0, 0xD8, 0, 0])), ": the label of row 0 is not Unicode text"),
         (
             message(read("<u2", "(10001,)", &many)),

@@ -1,6 +1,6 @@
 use super::{Architecture, Classifier, LayerSpec};
 use crate::{GradientPath, Initializer, Network};
-use chainrule_core::{Error, Real, Scaling};
+use chainrule_core::{Error, Real, Scaling, check_class_names};
 use std::collections::BTreeMap;
 
 /// A classifier in the making; [`ClassifierBuilder::build`] checks everything at once. Made by [`Classifier::builder`].
@@ -85,7 +85,7 @@ impl<F: Real> ClassifierBuilder<F> {
         self
     }
 
-    /// One name for each class; "0", "1", … unless said.
+    /// One name for each class, none empty and none twice; "0", "1", … unless said.
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.class_names = Some(names.into_iter().map(Into::into).collect());
         self
@@ -94,7 +94,7 @@ impl<F: Real> ClassifierBuilder<F> {
     /// The classifier, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], [`Error::Width`] for a scaling of other columns, or [`Error::Setting`] for a layer's.
+    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], [`Error::SameClassName`], [`Error::EmptyClassName`], [`Error::Width`] for a scaling of other columns, or [`Error::Setting`] for a layer's.
     pub fn build(self) -> Result<Classifier<F>, Error> {
         let architecture = Architecture::classifier(self.inputs, &self.hidden, self.classes, self.gradient);
         let builder = Network::builder(self.inputs).seed(self.seed).initializer(self.initializer);
@@ -120,6 +120,7 @@ impl<F: Real> Classifier<F> {
         if class_names.len() != expected {
             return Err(Error::ClassNames { expected, found: class_names.len() });
         }
+        check_class_names(&class_names)?;
         Ok(Classifier { architecture, network, class_names, scaling, metadata, epochs: 0 })
     }
 }

@@ -61,6 +61,14 @@ fn classifiers_that_cannot_be() {
         builder().class_names(["a", "b"]).build(),
         "class names: expected 3, one for each class, found 2",
     );
+    assert_error(
+        builder().class_names(["a", "b", "a"]).build(),
+        "class names: classes 0 and 2 are both named \"a\", expected a name of its own for each",
+    );
+    assert_error(
+        builder().class_names(["a", "", "b"]).build(),
+        "class names: the name of class 1 is empty, expected at least one character",
+    );
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn signed(tensors: &safetensors::SafeTensors, mut metadata: HashMap<String, Stri
 fn descriptions_that_lie() {
     use serde_json::{Value, json};
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 18] = [
+    let cases: [(Change, &str); 20] = [
         (|d| d["version"] = json!(1), "expected format version 2, found 1"),
         (
             |d| d["architecture"]["inputs"] = json!(7),
@@ -245,6 +245,11 @@ fn descriptions_that_lie() {
         (|d| d["architecture"]["layers"] = json!([]), "expected the tensors [], found"),
         (|d| d["architecture"]["layers"][2] = json!({"kind": "relu"}), "expected the tensors"),
         (|d| d["class_names"] = json!(["one"]), "class names: expected 2, one for each class, found 1"),
+        (
+            |d| d["class_names"] = json!(["one", "one"]),
+            "class names: classes 0 and 1 are both named \"one\", expected a name of its own for each",
+        ),
+        (|d| d["class_names"] = json!(["one", ""]), "class names: the name of class 1 is empty"),
         (
             |d| d["scaling"]["factor"] = json!(0.0),
             "scaling factor is 0, expected a finite number other than 0",
