@@ -3,7 +3,10 @@
 use anyhow::{Result, ensure};
 use chainrule_kernels::{SimdLevel, blas, pool, simd_level};
 use serde::Serialize;
-use std::fs;
+use std::{env, fs};
+
+/// The environment variable by which OpenBLAS takes a kernel other than that of this processor.
+pub(crate) const CORETYPE: &str = "OPENBLAS_CORETYPE";
 
 /// The BLAS in this process.
 #[derive(Serialize)]
@@ -11,13 +14,17 @@ pub(crate) struct Blas {
     pub(crate) library: String,
     pub(crate) version: String,
     pub(crate) kernel: String,
+    /// The kernel that the environment asks OpenBLAS for, by [`CORETYPE`]; it takes another where it does not have that.
+    pub(crate) coretype: Option<String>,
     pub(crate) threads: usize,
 }
 
 impl Blas {
     pub(crate) fn here() -> Self {
         let blas::BlasInfo { library, version, kernel, threads } = blas::info();
-        Blas { library, version, kernel, threads }
+        let coretype = env::var_os(CORETYPE).filter(|name| !name.is_empty());
+        let coretype = coretype.map(|name| name.to_string_lossy().into_owned());
+        Blas { library, version, kernel, coretype, threads }
     }
 
     /// False in a build without BLAS.

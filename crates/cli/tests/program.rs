@@ -341,6 +341,28 @@ fn doctor_names_what_limits_simd() {
     assert_eq!(doctor("AVX9"), (Some(2), message.to_owned()));
 }
 
+#[test]
+fn doctor_names_what_chose_the_kernel_of_blas() {
+    let doctor = |arguments: &[&str], coretype: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
+        let output =
+            command.arg("doctor").args(arguments).env("OPENBLAS_CORETYPE", coretype).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json = |coretype| serde_json::from_str::<Value>(&doctor(&["--json"], coretype)).unwrap();
+    let plain = json("");
+    assert!(plain["blas"]["coretype"].is_null() && !doctor(&[], "").contains("CORETYPE"), "{plain}");
+    // Without BLAS there is none, and elsewhere its own name chooses it.
+    let kernel = plain["blas"]["kernel"].as_str().unwrap();
+    if !kernel.is_empty() {
+        let text = doctor(&[], kernel);
+        assert!(text.contains(&format!("kernel {kernel}, by OPENBLAS_CORETYPE, threads")), "{text}");
+        assert_eq!(json(kernel)["blas"]["coretype"], kernel);
+        let text = doctor(&[], "nothing");
+        assert!(text.contains(&format!("kernel {kernel}, not nothing as OPENBLAS_CORETYPE says")), "{text}");
+    }
+}
+
 /// Each is one line on standard error that says the words given, exit code 2, and nothing left behind.
 #[test]
 fn mistakes_are_one_line_and_exit_code_two() {

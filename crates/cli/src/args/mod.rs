@@ -169,7 +169,8 @@ pub(crate) struct GradientsArgs {
   chainrule doctor
   chainrule doctor --json
 
-Exits with code 1 if a product is wrong.")]
+What the environment variables CHAINRULE_SIMD and OPENBLAS_CORETYPE choose may be slower than what the
+processor can do; it is said beside the level and the kernel. Exits with code 1 if a product is wrong.")]
 pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]

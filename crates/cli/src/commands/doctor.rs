@@ -1,7 +1,7 @@
 //! `chainrule doctor`
 
 use crate::args::DoctorArgs;
-use crate::machine::{Blas, Simd};
+use crate::machine::{Blas, CORETYPE, Simd};
 use crate::stdout::{buffered, print_json};
 use anyhow::Result;
 use chainrule_core::{Purpose, Random};
@@ -94,8 +94,17 @@ fn print(report: &Report) -> Result<()> {
     let blas = &report.blas;
     writeln!(out, "chainrule      {}", report.version)?;
     if blas.is_there() {
-        let Blas { library, version, kernel, threads } = blas;
-        writeln!(out, "BLAS           {library} {version}, kernel {kernel}, threads per product {threads}")?;
+        let Blas { library, version, kernel, coretype, threads } = blas;
+        // As OpenBLAS compares them.
+        let by = match coretype {
+            None => String::new(),
+            Some(name) if name.eq_ignore_ascii_case(kernel) => format!(", by {CORETYPE}"),
+            Some(name) => format!(", not {name} as {CORETYPE} says"),
+        };
+        writeln!(
+            out,
+            "BLAS           {library} {version}, kernel {kernel}{by}, threads per product {threads}"
+        )?;
     } else {
         writeln!(out, "BLAS           none: this build computes products with ndarray, which is slower;")?;
         writeln!(out, "               build with the feature openblas-system or openblas-static")?;
