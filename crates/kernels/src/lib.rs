@@ -2,7 +2,7 @@
 //!
 //! | module's functions | what they compute |
 //! |---|---|
-//! | [`matmul()`], [`matmul_by_tiles`], [`batched_matmul()`], [`batched_matmul_shared`] | products through OpenBLAS |
+//! | [`matmul()`], [`batched_matmul()`], [`batched_matmul_shared`] | products through OpenBLAS |
 //! | [`add_gram`], [`Cholesky`] | AᵀA, and systems of linear equations |
 //! | [`fill_rows`], [`column_sums`], [`argmax`] | rows and columns |
 //! | [`relu`], [`leaky_relu`], [`elu`], [`gelu`], [`silu`], [`sigmoid`], [`tanh`] | element-wise activations and their derivatives |
@@ -122,7 +122,7 @@ pub use layer_norm::{layer_norm, layer_norm_backward, layer_norm_backward_gain};
 pub use log_softmax::{
     log_softmax, log_softmax_backward, log_sum_exp, negative_log_likelihood, negative_log_likelihood_backward,
 };
-pub use matmul::{matmul, matmul_by_tiles};
+pub use matmul::matmul;
 #[cfg(feature = "blas")]
 pub use orthogonal::orthonormal_columns;
 pub use reductions::{argmax, column_sums};

@@ -1,5 +1,5 @@
 use chainrule_core::Real;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// C ← α A B + β C, through BLAS.
 ///
@@ -26,93 +26,6 @@ pub fn matmul<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, c:
     assert!(k == k_b, "matmul: A is ({m}, {k}), B is ({k_b}, {n})");
     assert!(c.dim() == (m, n), "matmul: C is {:?}, A B is ({m}, {n})", c.dim());
     product(alpha, a, b, beta, c);
-}
-
-/// C ← A B + β C for every `tile_rows` rows of A and C on their own: the same bits as [`matmul`] for one tile after the other, but B is read once for
-/// all of them, where that pays.
-///
-/// Shapes: A (m, k), B (k, n), C (m, n). The last tile may have fewer rows.
-///
-/// # Panics
-/// As [`matmul`], and if a tile has no rows.
-///
-/// ```
-/// use chainrule_kernels::{matmul, matmul_by_tiles};
-/// use ndarray::{Array2, array};
-/// let (x, w) = (array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], array![[1.0, 0.5], [0.0, 2.0]]);
-/// let (mut all, mut last) = (Array2::zeros((3, 2)), Array2::zeros((1, 2)));
-/// matmul_by_tiles(x.view(), w.view(), 0.0, all.view_mut(), 2);
-/// matmul(1.0, x.slice(ndarray::s![2.., ..]), w.view(), 0.0, last.view_mut());
-/// assert_eq!(all.row(2), last.row(0));
-/// ```
-#[track_caller]
-pub fn matmul_by_tiles<F: Real>(
-    a: ArrayView2<F>,
-    b: ArrayView2<F>,
-    beta: F,
-    mut c: ArrayViewMut2<F>,
-    tile_rows: usize,
-) {
-    let (m, k) = a.dim();
-    assert!(k == b.nrows(), "matmul_by_tiles: A is ({m}, {k}), B is {:?}", b.dim());
-    assert!(
-        c.dim() == (m, b.ncols()),
-        "matmul_by_tiles: C is {:?}, A is ({m}, {k}), B is {:?}",
-        c.dim(),
-        b.dim()
-    );
-    assert!(tile_rows > 0, "matmul_by_tiles: tiles of no rows");
-    let done = products_of_whole_tiles(a, b, beta, c.view_mut(), tile_rows);
-    let (a, mut c) = (a.split_at(Axis(0), done).1, c.split_at(Axis(0), done).1);
-    for (a, c) in a.axis_chunks_iter(Axis(0), tile_rows).zip(c.axis_chunks_iter_mut(Axis(0), tile_rows)) {
-        product(F::one(), a, b, beta, c);
-    }
-}
-
-/// The products of tiles that can be made together; it says of how many rows they were.
-#[cfg(not(feature = "blas"))]
-fn products_of_whole_tiles<F: Real>(
-    _: ArrayView2<F>,
-    _: ArrayView2<F>,
-    _: F,
-    _: ArrayViewMut2<F>,
-    _: usize,
-) -> usize {
-    0
-}
-
-/// The products of tiles that can be made together; it says of how many rows they were.
-#[cfg(feature = "blas")]
-fn products_of_whole_tiles<F: Real>(
-    a: ArrayView2<F>,
-    b: ArrayView2<F>,
-    beta: F,
-    mut c: ArrayViewMut2<F>,
-    tile_rows: usize,
-) -> usize {
-    use crate::blas::{count_product, has_small_kernels};
-    use crate::pieces::{gemm_of_tiles_in_pieces, pays_to_cut, pays_to_turn_both};
-
-    let (k, n, tiles) = (a.ncols(), b.ncols(), a.nrows() / tile_rows);
-    let sizes = [tile_rows, n, k];
-    // What `product` would take for each.
-    if tiles < 2 || tile_rows == 1 || k == 0 || n == 0 || !has_small_kernels() || !pays_to_cut::<F>(sizes) {
-        return 0;
-    }
-    match (operand(a), operand(b), operand(c.view())) {
-        (Some(a), Some(b), Some(target))
-            if !b.transposed
-                && !target.transposed
-                && (a.transposed || !pays_to_turn_both::<F>(sizes, b.leading_dimension)) =>
-        {
-            (0..tiles).for_each(|_| count_product());
-            let (c, ldc) = (c.as_mut_ptr(), target.leading_dimension);
-            // SAFETY: as in `product`, for the rows of whole tiles.
-            unsafe { gemm_of_tiles_in_pieces(tiles, sizes, F::one(), a, b, beta, c, ldc) };
-            tiles * tile_rows
-        }
-        _ => 0,
-    }
 }
 
 #[cfg(not(feature = "blas"))]

@@ -52,37 +52,15 @@ pub(crate) unsafe fn gemm_in_pieces<F: Real>(
     c: *mut F,
     ldc: usize,
 ) {
-    // SAFETY: the same products, of all rows as one tile.
-    unsafe { gemm_of_tiles_in_pieces(1, sizes, alpha, a, b, beta, c, ldc) };
-}
-
-/// [`gemm_in_pieces`] for `tiles` tiles of m rows, one after the other in A and C: the same pieces as for each alone, in an order in which what
-/// is read of B stays in the caches for all of them.
-///
-/// # Safety
-/// As [`gemm`], with `tiles` times as many rows in A and C.
-#[expect(clippy::too_many_arguments, reason = "as BLAS has them")]
-pub(crate) unsafe fn gemm_of_tiles_in_pieces<F: Real>(
-    tiles: usize,
-    sizes: [usize; 3],
-    alpha: F,
-    a: Operand<F>,
-    b: Operand<F>,
-    beta: F,
-    c: *mut F,
-    ldc: usize,
-) {
     let [m, n, k] = sizes;
     let [rows, columns, depth] = piece::<F>(sizes, DEPTH);
     for l in (0..k).step_by(depth) {
         for j in (0..n).step_by(columns) {
-            for first in (0..tiles * m).step_by(m.max(1)) {
-                for i in (0..m).step_by(rows) {
-                    let sizes = [rows.min(m - i), columns.min(n - j), depth.min(k - l)];
-                    let (i, beta) = (first + i, if l == 0 { beta } else { F::one() });
-                    // SAFETY: each piece lies within the matrices that the caller vouches for.
-                    unsafe { gemm(sizes, alpha, a.from(i, l), b.from(l, j), beta, c.add(i * ldc + j), ldc) };
-                }
+            for i in (0..m).step_by(rows) {
+                let sizes = [rows.min(m - i), columns.min(n - j), depth.min(k - l)];
+                let beta = if l == 0 { beta } else { F::one() };
+                // SAFETY: each piece lies within the matrices that the caller vouches for.
+                unsafe { gemm(sizes, alpha, a.from(i, l), b.from(l, j), beta, c.add(i * ldc + j), ldc) };
             }
         }
     }

@@ -70,15 +70,14 @@ impl<F: Real> Kernel<F> for Turn<F> {
         for row in (0..whole_rows).step_by(L::WIDTH) {
             for column in (0..whole_columns).step_by(L::WIDTH) {
                 let mut block = [L::splat(F::zero()); 16];
-                for i in 0..L::WIDTH {
-                    block[i] = L::load(self.read(row + i, column, L::WIDTH));
+                for (i, lanes) in block.iter_mut().take(L::WIDTH).enumerate() {
+                    *lanes = L::load(self.read(row + i, column, L::WIDTH));
                 }
-                let block = transpose(block);
-                for i in 0..L::WIDTH {
+                for (i, lanes) in transpose(block).into_iter().take(L::WIDTH).enumerate() {
                     let adds = self.beta != F::zero();
                     let target = self.write(column + i, row, L::WIDTH);
-                    let x = if adds { block[i] + beta * L::load(target) } else { block[i] };
-                    x.store(target);
+                    let lanes = if adds { lanes + beta * L::load(target) } else { lanes };
+                    lanes.store(target);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The products against a naive product in f64: every layout, every coefficient, and many at once.
 
 use chainrule_core::{Purpose, Random, Real};
-use chainrule_kernels::{batched_matmul, batched_matmul_shared, blas, matmul, matmul_by_tiles};
+use chainrule_kernels::{batched_matmul, batched_matmul_shared, blas, matmul};
 use ndarray::{Array2, Array3, ArrayView2, Axis, Slice};
 use proptest::prelude::*;
 use rayon::prelude::*;
@@ -182,54 +182,6 @@ fn batches_are_their_products_one_by_one() {
             assert!(close(left.index_axis(Axis(0), i), shared.view()));
         }
     }
-}
-
-fn tiles_together_are_tiles_alone<F: Real>() {
-    let sizes = [
-        [257, 70, 30],
-        [192, 1100, 600],
-        [65, 1100, 600],
-        [130, 300, 513],
-        [128, 1, 1],
-        [5, 0, 3],
-        [0, 4, 4],
-        [70, 4, 0],
-    ];
-    for [m, n, k] in sizes {
-        for tile_rows in [1, 20, 64] {
-            for layouts in [
-                [Layout::RowMajor; 3],
-                [Layout::ColumnsOfWider; 3],
-                [Layout::Transposed; 3],
-                [Layout::EveryOtherColumn; 3],
-            ] {
-                let [a, b] =
-                    [(m, k, 1), (k, n, 2)].map(|(rows, columns, seed)| random::<F>(rows, columns, seed));
-                let (mut a, mut b) = (Laid::new(&a, layouts[0]), Laid::new(&b, layouts[1]));
-                let (a, b) = (a.view_mut(), b.view_mut());
-                let start = random::<F>(m, n, 3);
-                let (mut together, mut alone) =
-                    (Laid::new(&start, layouts[2]), Laid::new(&start, layouts[2]));
-                for beta in [F::zero(), F::one()] {
-                    matmul_by_tiles(a.view(), b.view(), beta, together.view_mut(), tile_rows);
-                    let mut alone = alone.view_mut();
-                    for first in (0..m).step_by(tile_rows) {
-                        let rows = Slice::from(first..m.min(first + tile_rows));
-                        let (a, alone) =
-                            (a.view().slice_axis_move(Axis(0), rows), alone.slice_axis_mut(Axis(0), rows));
-                        matmul(F::one(), a, b.view(), beta, alone);
-                    }
-                }
-                assert_eq!(together.memory, alone.memory, "{m} {n} {k}, tiles of {tile_rows}, {layouts:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn tiles_are_multiplied_together_as_alone() {
-    tiles_together_are_tiles_alone::<f32>();
-    tiles_together_are_tiles_alone::<f64>();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use crate::Classifier;
 use crate::finite::check_finite;
-use crate::network::{Network, SingleThread, tile_rows};
+use crate::network::{Network, SingleTile, tile_rows};
 use chainrule_core::{Error, Real, Scaling};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ struct Parts<F: Real> {
 
 /// What a [`Predictor`] computes in; made by [`Predictor::scratch`], for any number of rows.
 #[derive(Debug)]
-pub struct PredictorScratch<F>(SingleThread<F>);
+pub struct PredictorScratch<F>(SingleTile<F>);
 
 /// As many rows as [`Classifier::predict_proba`] takes at a time, so that the bits are the same.
 const CHUNK_ROWS: usize = 1024;
@@ -73,7 +73,7 @@ impl<F: Real> Predictor<F> {
 
     /// What [`Predictor::predict_proba_into`] computes in: the one allocation.
     pub fn scratch(&self) -> PredictorScratch<F> {
-        PredictorScratch(self.0.network.single_thread(CHUNK_ROWS))
+        PredictorScratch(self.0.network.single_tile(CHUNK_ROWS))
     }
 
     /// Probabilities of the classes for each row: `rows` is (rows, inputs) and raw, `probabilities` (rows, classes).
@@ -99,24 +99,19 @@ impl<F: Real> Predictor<F> {
             return Err(Error::RowCount { place: "probabilities", expected, found });
         }
         check_finite("inputs", 0, rows)?;
-        network.check_single_thread(&scratch.0)?;
+        network.check_tile(&scratch.0)?;
         let mut first = 0;
         let chunks = rows.axis_chunks_iter(Axis(0), CHUNK_ROWS);
         for (chunk, mut out) in chunks.zip(probabilities.axis_chunks_iter_mut(Axis(0), CHUNK_ROWS)) {
             let tile_rows = tile_rows(chunk.nrows());
-            let together = scratch.0.rows_of_tiles(tile_rows);
-            let tiles = chunk.axis_chunks_iter(Axis(0), together);
-            for (tiles, mut out) in tiles.zip(out.axis_chunks_iter_mut(Axis(0), together)) {
-                let outputs =
-                    network.predict_tiles(tiles.nrows(), tile_rows, &mut scratch.0, |mut inputs| {
-                        inputs
-                            .outer_iter_mut()
-                            .zip(tiles.outer_iter())
-                            .for_each(|(to, row)| self.scale(row, to));
-                    });
+            let tiles = chunk.axis_chunks_iter(Axis(0), tile_rows);
+            for (tile, mut out) in tiles.zip(out.axis_chunks_iter_mut(Axis(0), tile_rows)) {
+                let outputs = network.predict_tile(tile.nrows(), &mut scratch.0, |mut inputs| {
+                    inputs.outer_iter_mut().zip(tile.outer_iter()).for_each(|(to, row)| self.scale(row, to));
+                });
                 check_finite("outputs", first, outputs)?;
                 out.assign(&outputs);
-                first += tiles.nrows();
+                first += tile.nrows();
             }
         }
         Ok(())
@@ -130,7 +125,7 @@ impl<F: Real> Predictor<F> {
         let mut probabilities = vec![F::zero(); self.classes()];
         let rows = ArrayView1::from(row).insert_axis(Axis(0));
         let out = ArrayViewMut1::from(&mut probabilities[..]).insert_axis(Axis(0));
-        self.predict_proba_into(rows, &mut PredictorScratch(self.0.network.single_thread(1)), out)?;
+        self.predict_proba_into(rows, &mut PredictorScratch(self.0.network.single_tile(1)), out)?;
         Ok(probabilities)
     }
 

@@ -1,6 +1,6 @@
 use crate::Initializer;
 use chainrule_core::{Block, Error, Kept, Layer, OutputKind, ParameterSpec, Penalty, Random, Real, Role};
-use chainrule_kernels::{column_sums, fill_rows, matmul, matmul_by_tiles};
+use chainrule_kernels::{column_sums, fill_rows, matmul};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// Fully connected layer: y = x W + b; dW = xᵀ dy, db = Σ dy over the rows, dx = dy Wᵀ.
@@ -60,30 +60,13 @@ impl Dense {
 }
 
 /// y ← x W + b, without b if it is empty.
-fn affine<F: Real>(x: ArrayView2<F>, weight: ArrayView2<F>, bias: &[F], mut y: ArrayViewMut2<F>) {
-    let beta = begin_with(bias, y.view_mut());
-    matmul(F::one(), x, weight, beta, y);
-}
-
-/// [`affine`] for every `tile_rows` rows on their own.
-pub(crate) fn affine_by_tiles<F: Real>(
-    x: ArrayView2<F>,
-    weight: ArrayView2<F>,
-    bias: &[F],
-    mut y: ArrayViewMut2<F>,
-    tile_rows: usize,
-) {
-    let beta = begin_with(bias, y.view_mut());
-    matmul_by_tiles(x, weight, beta, y, tile_rows);
-}
-
-/// Puts the bias, if there is one, where a product is to be added, and gives what that is to keep of it: so it costs no pass of its own.
-fn begin_with<F: Real>(bias: &[F], y: ArrayViewMut2<F>) -> F {
-    if bias.is_empty() {
-        return F::zero();
+pub(crate) fn affine<F: Real>(x: ArrayView2<F>, weight: ArrayView2<F>, bias: &[F], mut y: ArrayViewMut2<F>) {
+    // A bias that is already there costs no pass of its own.
+    let present = if bias.is_empty() { F::zero() } else { F::one() };
+    if !bias.is_empty() {
+        fill_rows(bias, y.view_mut());
     }
-    fill_rows(bias, y);
-    F::one()
+    matmul(F::one(), x, weight, present, y);
 }
 
 impl<F: Real> Layer<F> for Dense {

@@ -6,7 +6,7 @@ mod residual_sum;
 
 pub use activation_layer::ActivationLayer;
 pub use dense::Dense;
-pub(crate) use dense::affine_by_tiles;
+pub(crate) use dense::affine;
 pub use dropout::Dropout;
 pub use layer_norm::LayerNorm;
 pub(crate) use residual_sum::ResidualSum;

@@ -1,9 +1,9 @@
 use super::Network;
 use super::forward::Run;
 use super::tape::{Tile, Workspace};
-use crate::layers::affine_by_tiles;
+use crate::layers::affine;
 use chainrule_core::{Error, Real};
-use chainrule_kernels::matmul_by_tiles;
+use chainrule_kernels::matmul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 
@@ -66,10 +66,10 @@ impl<F: Real> Network<F> {
         workspace.first_layer(chunk.clone(), |x, y, part| {
             let (first_x, second_x) = x.split_at(Axis(1), first);
             rayon::join(
-                || for_each_piece(first_x, y, &|x, y| affine_by_tiles(x, first_weight, bias, y, TILE_ROWS)),
+                || for_each_tile(first_x, y, &|x, y| affine(x, first_weight, bias, y)),
                 || {
-                    for_each_piece(second_x, part, &|x, part| {
-                        matmul_by_tiles(x, second_weight, F::zero(), part, TILE_ROWS);
+                    for_each_tile(second_x, part, &|x, part| {
+                        matmul(F::one(), x, second_weight, F::zero(), part);
                     });
                 },
             );
@@ -85,18 +85,19 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// Calls `work` for x and y, in pieces of whole tiles if there are more threads than halves; each piece's thread must fetch the half's weights.
-/// A product may round a row otherwise elsewhere among its rows, so `work` goes tile by tile, and the tiles are of the shape alone.
-fn for_each_piece<F: Real>(
+/// Calls `work` for x and y tile by tile, in parallel if there are more threads than halves; each thread must fetch the half's weights. A product may round a row
+/// otherwise elsewhere among its rows, so the tiles are of the shape alone.
+fn for_each_tile<F: Real>(
     x: ArrayView2<F>,
-    y: ArrayViewMut2<F>,
+    mut y: ArrayViewMut2<F>,
     work: &(impl Fn(ArrayView2<F>, ArrayViewMut2<F>) + Sync),
 ) {
     let rows = x.nrows();
     let middle = (rows / 2).next_multiple_of(TILE_ROWS);
     if rayon::current_num_threads() <= 2 || middle >= rows {
-        return work(x, y);
+        let tiles = x.axis_chunks_iter(Axis(0), TILE_ROWS).zip(y.axis_chunks_iter_mut(Axis(0), TILE_ROWS));
+        return tiles.for_each(|(x, y)| work(x, y));
     }
     let ((x, last_x), (y, last_y)) = (x.split_at(Axis(0), middle), y.split_at(Axis(0), middle));
-    rayon::join(|| for_each_piece(x, y, work), || for_each_piece(last_x, last_y, work));
+    rayon::join(|| for_each_tile(x, y, work), || for_each_tile(last_x, last_y, work));
 }

@@ -1,6 +1,6 @@
 //! The route of the data, in the order of the files: [`builder`] lays a network out once [`layer_check`] let each layer pass, [`tape`] holds a batch, which
 //! [`chunk`] cuts if it is large, [`forward`] and [`pass`] run it, [`parameter_gradient`] sums it up, [`gradient`] carries the result to the optimiser, and [`train_step`] is the whole route at once, which several processes take together in [`shared_step`];
-//! [`scratch`] is the way forward alone, [`single`] that on one thread, [`several_tiles`] that of wide layers; [`divergence`] finds where numbers stopped being finite.
+//! [`scratch`] is the way forward alone, [`single`] that on one thread; [`divergence`] finds where numbers stopped being finite.
 
 mod blocks;
 mod builder;
@@ -14,7 +14,6 @@ mod parameter_gradient;
 mod pass;
 mod regularization;
 mod scratch;
-mod several_tiles;
 mod shared_step;
 mod single;
 mod tape;
@@ -27,7 +26,7 @@ pub(crate) use divergence::NotFinite;
 pub use gradient::Gradient;
 pub use pass::Pass;
 pub use scratch::Scratch;
-pub(crate) use single::SingleThread;
+pub(crate) use single::SingleTile;
 pub(crate) use tape::BESIDE;
 pub use tape::{Tape, tile_rows};
 pub use train_step::Batch;

@@ -5,11 +5,11 @@ use chainrule_core::{AlignedBuffer, Error, Real, Rows};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
-/// All that predictions need: for each thread one tile on its way forward, small enough for a core's cache (four, where layers are
-/// wide), and the outputs. Made by [`Network::scratch`], for as many threads as the current rayon pool has.
+/// All that predictions need: for each thread one tile on its way forward, small enough for a core's cache, and the outputs.
+/// Made by [`Network::scratch`], for as many threads as the current rayon pool has.
 #[derive(Debug)]
 pub struct Scratch<F> {
-    workspaces: Vec<Workspace<F>>,
+    tiles: Vec<Workspace<F>>,
     outputs: AlignedBuffer<F>,
     rows: usize,
 }
@@ -18,15 +18,11 @@ impl<F: Real> Scratch<F> {
     /// For the outputs of the first `layers` layers.
     pub(super) fn new(network: &Network<F>, rows: usize, layers: usize) -> Self {
         let tile_rows = tile_rows(rows);
-        let tiles = rows.div_ceil(tile_rows.max(1));
-        let workspaces = tiles.min(rayon::current_num_threads()).max(1);
-        let together = network.tiles_together().min(tiles.div_ceil(workspaces));
+        let tiles = rows.div_ceil(tile_rows.max(1)).min(rayon::current_num_threads()).max(1);
         let outputs =
             rows.checked_mul(network.widths[layers]).expect("outputs that fit this machine's addresses");
         Scratch {
-            workspaces: (0..workspaces)
-                .map(|_| Workspace::new(network, together * tile_rows, false))
-                .collect(),
+            tiles: (0..tiles).map(|_| Workspace::new(network, tile_rows, false)).collect(),
             outputs: AlignedBuffer::zeros(outputs),
             rows,
         }
@@ -69,23 +65,22 @@ impl<F: Real> Network<F> {
         if indices.is_empty() {
             return Err(Error::Empty { place: "indices" });
         }
-        let Scratch { workspaces, outputs, rows: capacity } = scratch;
+        let Scratch { tiles, outputs, rows: capacity } = scratch;
         if indices.len() > *capacity {
             return Err(Error::Capacity { place: "scratch", capacity: *capacity, rows: indices.len() });
         }
-        workspaces[0].check("scratch", self, 0)?;
+        tiles[0].check("scratch", self, 0)?;
 
         let (width, tile_rows) = (self.widths[layers], tile_rows(indices.len()));
         let outputs = &mut outputs[..indices.len() * width];
-        // Each of the workspaces takes a run of the batch's tiles, as many together as it has room for.
-        let rows_per_run = indices.len().div_ceil(tile_rows).div_ceil(workspaces.len()) * tile_rows;
-        let together = workspaces[0].rows_of_tiles(tile_rows);
+        // Each of the scratch's tiles takes a run of the batch's tiles, one after the other.
+        let rows_per_run = indices.len().div_ceil(tile_rows).div_ceil(tiles.len()) * tile_rows;
         let runs = outputs.par_chunks_mut(rows_per_run * width).zip(indices.par_chunks(rows_per_run));
-        runs.zip(workspaces).try_for_each(|((outputs, indices), workspace)| {
-            for (outputs, indices) in outputs.chunks_mut(together * width).zip(indices.chunks(together)) {
-                let mut tiles = workspace.tile(indices.len());
-                tiles.read(rows, indices)?;
-                self.forward_tiles_together(&mut tiles, Run { layers, step: None, first_row: 0 }, tile_rows);
+        runs.zip(tiles).try_for_each(|((outputs, indices), workspace)| {
+            for (outputs, indices) in outputs.chunks_mut(tile_rows * width).zip(indices.chunks(tile_rows)) {
+                let mut tile = workspace.tile(indices.len());
+                tile.read(rows, indices)?;
+                self.forward_tile(&mut tile, Run { layers, step: None, first_row: 0 });
                 let mut outputs =
                     ArrayViewMut2::from_shape((indices.len(), width), outputs).expect("whole rows");
                 outputs.assign(&workspace.outputs(indices.len(), layers));

@@ -4,46 +4,35 @@ use super::{Network, tile_rows};
 use chainrule_core::{Error, Real};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// Tiles on their way forward, on the thread that calls.
+/// One tile on its way forward, on the thread that calls.
 #[derive(Debug)]
-pub(crate) struct SingleThread<F>(Workspace<F>);
-
-impl<F: Real> SingleThread<F> {
-    /// Rows of as many tiles of `tile_rows` rows as it takes at a time.
-    pub(crate) fn rows_of_tiles(&self, tile_rows: usize) -> usize {
-        self.0.rows_of_tiles(tile_rows)
-    }
-}
+pub(crate) struct SingleTile<F>(Workspace<F>);
 
 impl<F: Real> Network<F> {
     /// Room for tiles of batches of up to `rows` rows.
-    pub(crate) fn single_thread(&self, rows: usize) -> SingleThread<F> {
-        let tile_rows = tile_rows(rows);
-        let together = self.tiles_together().min(rows.div_ceil(tile_rows));
-        SingleThread(Workspace::new(self, together * tile_rows, false))
+    pub(crate) fn single_tile(&self, rows: usize) -> SingleTile<F> {
+        SingleTile(Workspace::new(self, tile_rows(rows), false))
     }
 
-    /// The outputs for tiles of `tile_rows` rows, the last of which may have fewer, and whose inputs `fill` writes. Allocates nothing, and
-    /// starts no thread.
+    /// The outputs for a tile of inputs that `fill` writes. Allocates nothing, and starts no thread.
     ///
     /// # Panics
-    /// If the room was made for another network, or for fewer rows.
-    pub(crate) fn predict_tiles<'t>(
+    /// If the tile was made for another network, or for fewer rows.
+    pub(crate) fn predict_tile<'t>(
         &self,
         rows: usize,
-        tile_rows: usize,
-        room: &'t mut SingleThread<F>,
+        tile: &'t mut SingleTile<F>,
         fill: impl FnOnce(ArrayViewMut2<F>),
     ) -> ArrayView2<'t, F> {
         let layers = self.layers.len();
-        let mut tiles = room.0.tile(rows);
-        fill(tiles.inputs_mut());
-        self.forward_tiles_together(&mut tiles, Run { layers, step: None, first_row: 0 }, tile_rows);
-        room.0.outputs(rows, layers)
+        let mut cells = tile.0.tile(rows);
+        fill(cells.inputs_mut());
+        self.forward_tile(&mut cells, Run { layers, step: None, first_row: 0 });
+        tile.0.outputs(rows, layers)
     }
 
-    /// Makes sure that the room was made for a network of these widths.
-    pub(crate) fn check_single_thread(&self, room: &SingleThread<F>) -> Result<(), Error> {
-        room.0.check("scratch", self, 0)
+    /// Makes sure that the tile was made for a network of these widths.
+    pub(crate) fn check_tile(&self, tile: &SingleTile<F>) -> Result<(), Error> {
+        tile.0.check("scratch", self, 0)
     }
 }

@@ -12,7 +12,7 @@ pub fn tile_rows(rows: usize) -> usize {
 }
 
 /// Bytes after which addresses fall in the same sets of the nearest cache.
-pub(super) const PAGE: usize = 4096;
+const PAGE: usize = 4096;
 
 /// A batch on its way: one matrix with a row for each sample and a band of columns for each thing that is known of it.
 ///
@@ -82,11 +82,6 @@ impl<F: Real> Workspace<F> {
             return Err(Error::Capacity { place, capacity: self.rows, rows });
         }
         Ok(())
-    }
-
-    /// Rows of as many whole tiles of `tile_rows` rows as it has room for.
-    pub(super) fn rows_of_tiles(&self, tile_rows: usize) -> usize {
-        self.rows / tile_rows * tile_rows
     }
 
     /// Calls `work` for each tile of a chunk of the rows, in parallel, with the range of its rows.
@@ -187,11 +182,6 @@ impl<'a, F: Real> Tile<'a, F> {
             return Err(Error::Width { place: "rows that were lent", expected: inputs, found: width });
         }
         Ok(())
-    }
-
-    /// Number of rows.
-    pub(super) fn rows(&self) -> usize {
-        self.cells.nrows()
     }
 
     /// Where the inputs belong.
