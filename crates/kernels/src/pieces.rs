@@ -72,16 +72,17 @@ pub(crate) fn pays_to_turn([m, n, k]: [usize; 3]) -> bool {
     m >= 16 && n.min(k) > 2 * m && k <= 8 * DEPTH
 }
 
-/// [`pays_to_turn`] where B is not transposed, and its rows lie far apart in memory: they are read once then, some hundred numbers at a time, and not a few
-/// numbers of each, from another page with every row, again for every few rows of A. What is turned must fill registers of AVX-512 in pairs; where it
-/// fills several times as many as a piece has, B is read as often, and must not come from memory.
-pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], apart: usize) -> bool {
-    const FAR_APART: usize = 2048;
+/// [`pays_to_turn`] where B is not transposed, has long rows, and more of them than the nearest cache holds of a piece's columns: rows are read once then, some hundred
+/// numbers at a time, and not a few numbers of each, from another page with every few rows, again for every few rows of A. What is turned must fill registers of AVX-512 in
+/// pairs; where it fills several times as many as a piece has, B is read as often, and must not come from memory.
+pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], row_of_b: usize) -> bool {
+    const LONG: usize = 640;
+    const MANY: usize = 160;
     const CACHED: usize = 16 << 20;
     let bytes = m * F::BYTES;
     let reads_once = bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED;
     let fills_registers = bytes > 0 && bytes.is_multiple_of(128);
-    fills_registers && reads_once && n.min(k) > m && k <= 8 * DEPTH && apart * F::BYTES >= FAR_APART
+    fills_registers && reads_once && n >= 2 * m && k > MANY && k <= 8 * DEPTH && row_of_b * F::BYTES >= LONG
 }
 
 /// C ← α A B + β C where A is not transposed in memory: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
