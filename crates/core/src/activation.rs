@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A function of each row without parameters, as wide out as in: ReLU, softmax.
 ///
 /// All shapes are (rows, width). Rows do not see each other. In memory the numbers of a row follow one another where a network calls it,
-/// but rows lie any distance apart; who calls it himself may pass any layout. As of a [`Layer`](crate::Layer), what `Debug` prints is what
+/// but rows lie any distance apart. As of a [`Layer`](crate::Layer), what `Debug` prints is what
 /// a checkpoint compares.
 ///
 /// ```
@@ -65,14 +65,15 @@ pub trait Activation<F: Real>: Debug + Send + Sync {
     /// f(x) in a new array.
     fn output(&self, x: ArrayView2<F>) -> Array2<F> {
         let mut y = Array2::zeros(x.raw_dim());
-        self.forward(x, y.view_mut());
+        self.forward(x.as_standard_layout().view(), y.view_mut());
         y
     }
 
     /// (∂y/∂x)ᵀ dy in a new array.
     fn input_gradient(&self, x: ArrayView2<F>, y: ArrayView2<F>, dy: ArrayView2<F>) -> Array2<F> {
         let mut dx = Array2::zeros(x.raw_dim());
-        self.backward(x, y, dy, dx.view_mut());
+        let [x, y, dy] = [&x, &y, &dy].map(|matrix| matrix.as_standard_layout());
+        self.backward(x.view(), y.view(), dy.view(), dx.view_mut());
         dx
     }
 }

@@ -39,7 +39,7 @@ impl<'a, F> Kept<'a, F> {
 /// after the other, each row-major, in the order of [`Layer::parameters`].
 ///
 /// In memory the numbers of a row follow one another, but rows lie any distance apart: a matrix is a band of a larger one. Only a
-/// block's gradient is one piece. Who calls a layer himself may pass any layout.
+/// block's gradient is one piece.
 ///
 /// What `Debug` prints is what a checkpoint compares, so it must tell of every setting, and of nothing that differs from run to run.
 ///

@@ -31,7 +31,7 @@ impl Head {
 /// a sample's gradient counts: 1 / [`Loss::divisor`] of the whole batch for the mean.
 ///
 /// In memory the numbers of a row of y and dy follow one another where a network calls it, but rows lie any distance apart, and so do
-/// `losses`, one from the next; targets lie as their owner has them. Who calls a loss himself may pass any layout.
+/// `losses`, one from the next; targets lie as their owner has them.
 ///
 /// What `Debug` prints is what a checkpoint compares, so it must tell of every setting.
 ///
@@ -174,7 +174,7 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         check_rows(y.nrows(), targets.len())?;
         self.check(y.ncols(), targets)?;
         let mut losses = Array1::zeros(y.nrows());
-        self.forward(y, targets, losses.view_mut());
+        self.forward(y.as_standard_layout().view(), targets, losses.view_mut());
         Ok(losses)
     }
 
@@ -213,7 +213,8 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         targets.check_weights()?;
         self.check(y.ncols(), targets.targets)?;
         let (mut losses, mut dy) = (Array1::zeros(y.nrows()), Array2::zeros(y.raw_dim()));
-        self.forward_backward_weighted(y, targets, self.divisor(targets), losses.view_mut(), dy.view_mut());
+        let (y, divisor) = (y.as_standard_layout(), self.divisor(targets));
+        self.forward_backward_weighted(y.view(), targets, divisor, losses.view_mut(), dy.view_mut());
         Ok(dy)
     }
 }

@@ -47,7 +47,7 @@ impl Random {
     }
 
     /// [`Random::words`] of N blocks that follow one another, side by side: word `w` of block `first + i` is `[w][i]`. In a function that a compiler
-    /// vectorises, N = 8 costs little more than one block.
+    /// vectorises, many cost little more than one. The last of them must be a u64.
     #[inline(always)]
     pub fn words_of_blocks<const N: usize>(&self, first: u64) -> [[u32; N]; 4] {
         let blocks: [u64; N] = std::array::from_fn(|i| first + i as u64);

@@ -105,4 +105,18 @@ mod tests {
         dropout(0.5, Random::new(3, Purpose::Dropout, 1), 20, x.view(), tile.view_mut());
         assert_eq!(tile, y.slice_axis(Axis(0), (20..27).into()));
     }
+
+    #[test]
+    fn every_number_has_its_draw() {
+        let (rate, random) = (0.4, Random::new(3, Purpose::Dropout, 1));
+        for width in [1, 63, 64, 65, 130, 200] {
+            let y = dropped(rate, 3, width);
+            for ((i, j), &y) in y.indexed_iter() {
+                let block = i * width.div_ceil(4) + j / 4;
+                let draw = f64::from(random.words(block as u64)[j % 4]) / 2.0_f64.powi(32);
+                // The rate is a whole number of steps, rounded down.
+                assert_eq!(y == 0.0, draw < rate - 1e-9, "width {width}: ({i}, {j}), draw {draw}");
+            }
+        }
+    }
 }

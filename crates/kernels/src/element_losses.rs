@@ -7,12 +7,11 @@ use crate::activations::sigmoid_of;
 use crate::compile_once::compile_once;
 use crate::cross_entropy::clip;
 use crate::exp::{exp, ln, ln_1p};
-use crate::reductions::{LANES, sum_of};
+use crate::reductions::{LANES, add_pairwise};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::vectorize;
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
-use std::ops::Range;
 
 /// Calls `work` with the targets of row `i`.
 #[inline(always)]
@@ -32,12 +31,13 @@ const SIDE_BY_SIDE: usize = 256;
 /// Up to this width several rows go together, as one does not fill the registers.
 const SHORT: usize = 64;
 
-/// Calls `work` for several short rows at a time: with their range, and their numbers and targets, row after row, in whole registers.
+/// Calls `each` with f(y, t) of every row in turn, where rows are short. Several are computed side by side, in whole registers.
 #[inline(always)]
-fn for_each_few_rows<F: Real>(
+fn for_each_short_row<F: Real>(
     y: ArrayView2<F>,
     targets: Targets<F>,
-    mut work: impl FnMut(Range<usize>, &mut [F], &[F]),
+    f: impl Fn(F, F) -> F + Copy,
+    mut each: impl FnMut(usize, &[F]),
 ) {
     let (rows, width) = y.dim();
     let at_once = SIDE_BY_SIDE / width;
@@ -55,8 +55,31 @@ fn for_each_few_rows<F: Real>(
             }
         }
         let whole = (range.len() * width).next_multiple_of(LANES);
-        work(range, &mut numbers[..whole], &aims[..whole]);
+        let (y, t) = (&mut numbers[..whole], &aims[..whole]);
+        vectorize(
+            #[inline(always)]
+            move || {
+                for (y, &t) in y.iter_mut().zip(t) {
+                    *y = f(*y, t);
+                }
+            },
+        );
+        range.zip(numbers.chunks(width)).for_each(|(i, numbers)| each(i, numbers));
     }
+}
+
+/// Σ f(yᵢ, tᵢ), which may be beyond all numbers of F where the mean is not.
+#[inline(always)]
+fn sum_in_f64<F: Real>(y: &[F], t: &[F], f: impl Fn(F, F) -> F) -> f64 {
+    let ((y, last_y), (t, last_t)) = (y.as_chunks::<LANES>(), t.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (y, t) in y.iter().zip(t) {
+        for lane in 0..LANES {
+            lanes[lane] += f(y[lane], t[lane]).as_f64();
+        }
+    }
+    let rest: f64 = last_y.iter().zip(last_t).map(|(&y, &t)| f(y, t).as_f64()).sum();
+    add_pairwise(lanes) + rest
 }
 
 #[inline(always)]
@@ -68,19 +91,8 @@ pub(crate) fn mean_of_elements<F: Real>(
 ) {
     let width = y.ncols();
     if (1..=SHORT).contains(&width) {
-        return for_each_few_rows(y, targets, |range, numbers, t| {
-            let y = &mut *numbers;
-            vectorize(
-                #[inline(always)]
-                move || {
-                    for (y, &t) in y.iter_mut().zip(t) {
-                        *y = loss(*y, t);
-                    }
-                },
-            );
-            for (i, terms) in range.zip(numbers.chunks(width)) {
-                losses[i] = F::of(terms.iter().map(|term| term.as_f64()).sum::<f64>() / width as f64);
-            }
+        return for_each_short_row(y, targets, loss, |i, terms| {
+            losses[i] = F::of(terms.iter().map(|term| term.as_f64()).sum::<f64>() / width as f64);
         });
     }
     for i in 0..y.nrows() {
@@ -88,7 +100,7 @@ pub(crate) fn mean_of_elements<F: Real>(
             let y = row(&y, i);
             vectorize(
                 #[inline(always)]
-                move || sum_of(y, t, loss) / F::of(width as f64),
+                move || F::of(sum_in_f64(y, t, loss) / width as f64),
             )
         });
     }
@@ -105,20 +117,13 @@ pub(crate) fn mean_of_elements_backward<F: Real>(
     let width = y.ncols();
     let scale = scale / F::of(width as f64);
     if (1..=SHORT).contains(&width) {
-        return for_each_few_rows(y, targets, |range, numbers, t| {
-            let y = &mut *numbers;
-            vectorize(
-                #[inline(always)]
-                move || {
-                    for (y, &t) in y.iter_mut().zip(t) {
-                        *y = scale * derivative(*y, t);
-                    }
-                },
-            );
-            for (i, numbers) in range.zip(numbers.chunks(width)) {
-                row_mut(&mut dy, i).iter_mut().zip(numbers).for_each(|(dy, &number)| *dy = number);
-            }
-        });
+        return for_each_short_row(
+            y,
+            targets,
+            #[inline(always)]
+            move |y, t| scale * derivative(y, t),
+            |i, numbers| row_mut(&mut dy, i).iter_mut().zip(numbers).for_each(|(dy, &number)| *dy = number),
+        );
     }
     for i in 0..y.nrows() {
         with_target_row(targets, i, |t| {
@@ -303,3 +308,71 @@ element_loss!(
         if t == one { -sigmoid_of(-x) } else { (if x >= F::zero() { one } else { e }) / (one + e) - t }
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chainrule_core::{Purpose, Random};
+    use ndarray::{Array1, Array2, Axis};
+
+    /// Binary cross-entropy of logits, row by row, by the standard library's functions; and its slope.
+    fn plainly(x: f64, t: f64) -> (f64, f64) {
+        (x.max(0.0) - x * t + (-x.abs()).exp().ln_1p(), 1.0 / (1.0 + (-x).exp()) - t)
+    }
+
+    fn every_row_is_its_own<F: Real>(rows: usize, width: usize) {
+        let random = Random::new(2, Purpose::Check, width);
+        let number = |i: usize, j: usize| random.normal((i * width + j) as u64);
+        let x = Array2::from_shape_fn((rows, width), |(i, j)| F::of(4.0 * number(i, j)));
+        let t = Array2::from_shape_fn((rows, width), |(i, j)| F::of(f64::from(u8::from(number(i, j) < 0.3))));
+        // Rows that do not follow one another, and numbers of a row that do not either.
+        let turned = t.t().as_standard_layout().into_owned();
+        let tolerance = 8.0 * F::epsilon().as_f64();
+        for targets in [Targets::Values(t.view()), Targets::Probabilities(turned.t())] {
+            let (mut losses, mut dx) = (Array1::zeros(rows), Array2::from_elem((rows, width + 2), F::nan()));
+            let (mut band, around) = dx.view_mut().split_at(Axis(1), width);
+            binary_cross_entropy_on_logits(x.view(), targets, losses.view_mut());
+            binary_cross_entropy_on_logits_backward(x.view(), targets, F::of(0.5), band.view_mut());
+            assert!(around.iter().all(|x| x.is_nan()));
+            for i in 0..rows {
+                let exact = |j: usize| plainly(x[(i, j)].as_f64(), t[(i, j)].as_f64());
+                let mean = (0..width).map(|j| exact(j).0).sum::<f64>() / width as f64;
+                assert!((losses[i].as_f64() - mean).abs() <= tolerance * mean, "{rows} × {width}: row {i}");
+                for j in 0..width {
+                    let slope = exact(j).1 * 0.5 / width as f64;
+                    let found = band[(i, j)].as_f64();
+                    assert!(
+                        (found - slope).abs() <= tolerance / width as f64,
+                        "{rows} × {width}: ({i}, {j})"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn short_rows_and_long_ones() {
+        for width in [1, 2, 10, 63, 64, 65, 300] {
+            for rows in [1, 4, 5, 257] {
+                every_row_is_its_own::<f32>(rows, width);
+                every_row_is_its_own::<f64>(rows, width);
+            }
+        }
+        for width in [1, 64, 65, 300] {
+            let (y, t) = (Array2::from_elem((2, width), 3e18_f32), Array2::zeros((2, width)));
+            let mut losses = Array1::zeros(2);
+            squared_error(y.view(), Targets::Values(t.view()), losses.view_mut());
+            assert!(losses.iter().all(|&loss| (loss / 9e36 - 1.0).abs() < 1e-6), "{width}: {losses}");
+            let y = Array2::from_elem((2, width), f32::NAN);
+            for t in [0.0, 0.5, 1.0] {
+                let t = Array2::from_elem((2, width), t);
+                binary_cross_entropy(y.view(), Targets::Values(t.view()), losses.view_mut());
+                assert!(losses.iter().all(|loss| loss.is_nan()));
+            }
+        }
+        let (mut losses, mut dy) = (Array1::<f64>::zeros(0), Array2::zeros((0, 3)));
+        let none = Array2::zeros((0, 3));
+        squared_error(none.view(), Targets::Values(none.view()), losses.view_mut());
+        squared_error_backward(none.view(), Targets::Values(none.view()), 1.0, dy.view_mut());
+    }
+}

@@ -126,14 +126,19 @@ fn large_products_are_right_too() {
         [24, 70, 600],
         [100, 150, 1100],
         [300, 40, 520],
-        [64, 600, 150],
+        [64, 600, 170],
         [96, 1030, 300],
     ] {
-        for layouts in
-            [[RowMajor; 3], [Transposed, RowMajor, ColumnsOfWider], [ColumnsOfWider, Transposed, Transposed]]
-        {
-            compare::<f32>(sizes, layouts, 1.0, 1.0, 5);
-            compare::<f64>(sizes, layouts, 1.0, 0.0, 6);
+        for layouts in [
+            [RowMajor; 3],
+            [ColumnsOfWider; 3],
+            [Transposed, RowMajor, ColumnsOfWider],
+            [ColumnsOfWider, Transposed, Transposed],
+        ] {
+            for beta in [0.0, 1.0, -0.5] {
+                compare::<f32>(sizes, layouts, 1.5, beta, 5);
+                compare::<f64>(sizes, layouts, 1.5, beta, 6);
+            }
         }
     }
 }

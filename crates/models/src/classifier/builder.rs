@@ -94,7 +94,8 @@ impl<F: Real> ClassifierBuilder<F> {
     /// The classifier, its parameters drawn.
     ///
     /// # Errors
-    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], [`Error::SameClassName`], [`Error::EmptyClassName`], [`Error::Width`] for a scaling of other columns, or [`Error::Setting`] for a layer's.
+    /// [`Error::ZeroWidth`], [`Error::TooLarge`], [`Error::ClassNames`], [`Error::SameClassName`], [`Error::EmptyClassName`], [`Error::Width`] for a scaling of other columns, [`Error::Setting`] or
+    /// [`Error::Column`] for one that F cannot hold, and [`Error::Layer`] or [`Error::Parameter`] for a layer's setting.
     pub fn build(self) -> Result<Classifier<F>, Error> {
         let architecture = Architecture::classifier(self.inputs, &self.hidden, self.classes, self.gradient);
         let builder = Network::builder(self.inputs).seed(self.seed).initializer(self.initializer);

@@ -131,7 +131,8 @@ impl<F: Real> Classifier<F> {
     /// The same classifier in f32 or f64, its parameters rounded to that.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a parameter, a scaling or a layer's setting that is beyond that type's range.
+    /// [`Error::Setting`] for a parameter, that or [`Error::Column`] for a scaling, and [`Error::Layer`] for a layer's setting that is beyond that
+    /// type's range.
     ///
     /// ```
     /// # use chainrule_models::Classifier;
@@ -164,11 +165,14 @@ impl<F: Real> Classifier<F> {
     /// Makes sure that the scaling and the layers' settings mean something in G, too.
     ///
     /// # Errors
-    /// [`Error::Setting`].
+    /// [`Error::Setting`] or [`Error::Column`], and [`Error::Layer`].
     pub(crate) fn check_settings_in<G: Real>(&self) -> Result<(), Error> {
         self.scaling.check_precision::<G>()?;
         let builder = self.architecture.append_to(Network::<G>::builder(self.architecture.inputs));
-        builder.layers().iter().try_for_each(|layer| layer.check())
+        builder.layers().iter().enumerate().try_for_each(|(position, layer)| {
+            let name = layer.name();
+            layer.check().map_err(|source| Error::Layer { layer: position, name, source: Box::new(source) })
+        })
     }
 
     /// Probabilities of the classes for each row, (rows, classes).

@@ -107,7 +107,7 @@ pub enum ModelFileError {
     },
     /// The parameters are of the other type.
     #[error(
-        "{path}: expected numbers of {expected}, found {found}: load a classifier as that, and convert it by `to_precision`",
+        "{path}: expected numbers of {expected}, found {found}: read it as that (a classifier's `to_precision` converts it then)",
         path = path.display()
     )]
     Precision {

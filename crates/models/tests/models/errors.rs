@@ -266,3 +266,23 @@ fn more_threads_than_any_machine_can_use() {
     let result = classifier().fit(Samples::new(&x, Targets::Classes(&[0, 1])), &training);
     assert_error(result, "threads is 100000, expected at most 1024, or the machine's cores");
 }
+
+/// What makes an array of its own takes matrices of any layout.
+#[test]
+fn columns_may_lie_one_after_the_other() {
+    use chainrule_core::Activation;
+    use chainrule_models::{MeanSquaredError, Relu};
+    let x = array![[1.0_f64, -2.0, 0.5], [3.0, 0.1, -1.0]];
+    let turned = x.t().as_standard_layout().into_owned();
+    let (by_rows, by_columns) = (x.view(), turned.t());
+    let targets = Targets::Values(by_rows);
+    assert_eq!(Relu.output(by_columns), Relu.output(by_rows));
+    assert_eq!(
+        Relu.input_gradient(by_columns, by_columns, by_columns),
+        Relu.input_gradient(by_rows, by_rows, by_rows)
+    );
+    assert_eq!(MeanSquaredError.mean(by_columns, targets).unwrap(), 0.0);
+    let loss = SoftmaxCrossEntropy::new();
+    let gradient = |y| loss.gradient(y, Targets::Classes(&[0, 2])).unwrap();
+    assert_eq!(gradient(by_columns), gradient(by_rows));
+}

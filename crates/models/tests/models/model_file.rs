@@ -293,8 +293,7 @@ fn files_of_something_else() {
     let place = Place::new();
     classifier::<f64>().save(place.file()).unwrap();
     let error = Classifier::<f32>::load(place.file()).unwrap_err().to_string();
-    let hint =
-        "expected numbers of f32, found f64: load a classifier as that, and convert it by `to_precision`";
+    let hint = "expected numbers of f32, found f64: read it as that (a classifier's `to_precision` converts it then)";
     assert!(error.ends_with(hint), "{error}");
 
     let other = safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView)>::new(), None).unwrap();
