@@ -1,8 +1,8 @@
 use crate::few_classes::{self, FEW};
 use crate::lanes::{Kernel, Lanes, dispatch};
 use crate::many_classes::Blocks;
-use crate::normalizer::{Exponentials, Normalizer};
-use crate::rows::{row, row_mut};
+use crate::normalizer::{Exponentials, Normalizer, Total};
+use crate::rows::{row, row_before_and_row_mut, row_mut};
 use crate::some_classes;
 use crate::vectorize;
 use chainrule_core::Real;
@@ -11,18 +11,26 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 /// Rows of [few enough classes](some_classes::by_blocks) at a time: their exponentials stay in the second cache.
 const CHUNK: usize = 64;
 
-/// The same of more classes: calls are few, and rows stay near.
-const LONG_CHUNK: usize = 8;
+/// The same of more classes, whose logarithms are taken together.
+const LONG_CHUNK: usize = 16;
 
-/// Writes exponentials of each row into the row of `e`, and calls `each` with the row's number, its logits, the exponentials, and
-/// the normalizer.
-pub(crate) fn for_each_exponential_row<F: Real>(
+/// What is made of the softmax of each row.
+pub(crate) trait OfSoftmax<F> {
+    /// What the softmax of row `i` is to be multiplied by.
+    fn factor(&mut self, i: usize, exponentials: &Exponentials<F>) -> F;
+
+    /// Called with the logits x of the row, the product, and the normalizer: rows one after the other, each some time after its factor.
+    fn finish(&mut self, i: usize, x: &[F], product: &mut [F], normalizer: Normalizer<F>);
+}
+
+/// Writes the softmax of each row, times its factor, into the row of `y`.
+pub(crate) fn for_each_softmax<F: Real>(
     x: ArrayView2<F>,
-    mut e: ArrayViewMut2<F>,
-    mut each: impl FnMut(usize, &[F], Exponentials<F>, Normalizer<F>),
+    mut y: ArrayViewMut2<F>,
+    mut of_softmax: impl OfSoftmax<F>,
 ) {
     if !some_classes::by_blocks::<F>(x.ncols()) {
-        return dispatch(ExponentialRows { x, e, each });
+        return dispatch(LongSoftmaxes { x, y, of_softmax });
     }
     vectorize(
         #[inline(always)]
@@ -30,15 +38,12 @@ pub(crate) fn for_each_exponential_row<F: Real>(
             let mut chunk = [OfRow::default(); CHUNK];
             for start in (0..x.nrows()).step_by(CHUNK) {
                 let rows = start..x.nrows().min(start + CHUNK);
-                short_rows(x, Some(&mut e), start, &mut chunk[..rows.len()]);
+                short_rows(x, Some(&mut y), start, &mut chunk[..rows.len()]);
                 for (i, &OfRow { normalizer, share }) in rows.zip(&chunk) {
-                    let scaled = row_mut(&mut e, i);
-                    each(
-                        i,
-                        row(&x, i),
-                        Exponentials { scaled, block: x.ncols().max(1), shares: &[share] },
-                        normalizer,
-                    );
+                    let scaled = row_mut(&mut y, i);
+                    let exponentials = Exponentials { scaled, block: x.ncols().max(1), shares: &[share] };
+                    let factor = of_softmax.factor(i, &exponentials);
+                    of_softmax.finish(i, row(&x, i), exponentials.normalize(factor), normalizer);
                 }
             }
         },
@@ -79,7 +84,7 @@ struct OfRow<F> {
 
 impl<F: Real> Default for OfRow<F> {
     fn default() -> Self {
-        OfRow { normalizer: Normalizer { max: F::zero(), log_sum: F::zero() }, share: 0.0 }
+        OfRow { normalizer: Normalizer::default(), share: 0.0 }
     }
 }
 
@@ -161,34 +166,55 @@ struct LongRows<'a, F> {
 impl<F: Real> Kernel<F> for LongRows<'_, F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(self) {
-        for (i, of_row) in (self.start..).zip(self.normalizers) {
-            let (x, next) = (row(&self.x, i), next_row(&self.x, i));
-            of_row.normalizer = self.blocks.normalizer::<F, L>(x, next);
+        let mut totals = [Total::default(); LONG_CHUNK];
+        for (i, total) in (self.start..self.start + self.normalizers.len()).zip(&mut totals) {
+            *total = self.blocks.total_of_row::<F, L>(&self.x, i);
+        }
+        for (of_row, normalizer) in self.normalizers.iter_mut().zip(Total::normalizers::<L>(&totals)) {
+            of_row.normalizer = normalizer;
         }
     }
 }
 
-struct ExponentialRows<'a, F, E> {
+struct LongSoftmaxes<'a, F, S> {
     x: ArrayView2<'a, F>,
-    e: ArrayViewMut2<'a, F>,
-    each: E,
+    y: ArrayViewMut2<'a, F>,
+    of_softmax: S,
 }
 
-impl<F: Real, E: FnMut(usize, &[F], Exponentials<F>, Normalizer<F>)> Kernel<F> for ExponentialRows<'_, F, E> {
+impl<F: Real, S: OfSoftmax<F>> Kernel<F> for LongSoftmaxes<'_, F, S> {
+    /// A row that takes one number to be multiplied by is so together with the exponentials of the next.
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
         let mut blocks = Blocks::of::<F>(self.x.ncols());
+        let mut totals = [Total::default(); LONG_CHUNK];
+        let mut waiting = None;
         for i in 0..self.x.nrows() {
-            let x = row(&self.x, i);
-            let e = row_mut(&mut self.e, i);
-            let (exponentials, normalizer) = blocks.exponentials::<F, L>(x, e, next_row(&self.x, i));
-            (self.each)(i, x, exponentials, normalizer);
+            let (before, e) = row_before_and_row_mut(&mut self.y, i);
+            let before = waiting.map(|factor| (before, factor));
+            let (exponentials, total) = blocks.exponentials::<F, L>(&self.x, i, e, before);
+            let factor = self.of_softmax.factor(i, &exponentials);
+            waiting = if L::SPARE && i + 1 < self.x.nrows() { exponentials.at_once(factor) } else { None };
+            if waiting.is_none() {
+                exponentials.normalize(factor);
+            }
+            if i > 0 && i % LONG_CHUNK == 0 {
+                self.finish::<L>(i - LONG_CHUNK, &totals);
+            }
+            totals[i % LONG_CHUNK] = total;
+        }
+        if let Some(last) = self.x.nrows().checked_sub(1) {
+            let start = last - last % LONG_CHUNK;
+            self.finish::<L>(start, &totals[..=last - start]);
         }
     }
 }
 
-/// Row `i` + 1, empty after the last one.
-#[inline(always)]
-fn next_row<'a, F>(x: &'a ArrayView2<F>, i: usize) -> &'a [F] {
-    if i + 1 < x.nrows() { row(x, i + 1) } else { &[] }
+impl<F: Real, S: OfSoftmax<F>> LongSoftmaxes<'_, F, S> {
+    #[inline(always)]
+    fn finish<L: Lanes<F>>(&mut self, start: usize, totals: &[Total<F>]) {
+        for (i, normalizer) in (start..start + totals.len()).zip(Total::normalizers::<L>(totals)) {
+            self.of_softmax.finish(i, row(&self.x, i), row_mut(&mut self.y, i), normalizer);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit, clip};
-use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
+use crate::exponential_rows::{OfSoftmax, for_each_normalizer, for_each_softmax};
 use crate::focal_term::{FocalTerm, power};
-use crate::normalizer::Normalizer;
+use crate::normalizer::{Exponentials, Normalizer};
 use crate::rows::{assert_same_shape, row, row_mut};
 use crate::target::{Target, gradient_of_row, loss_of_row};
 use chainrule_core::{Real, Targets};
@@ -102,35 +102,48 @@ pub fn softmax_focal<F: Real>(
                    scale: F,
                    losses: ArrayViewMut1<F>,
                    dlogits: ArrayViewMut2<F>| {
-        for_each_exponential_row(
-            logits,
-            dlogits,
-            #[inline(always)]
-            |i, x, exponentials, normalizer| {
-                let target = options.target(&targets, i, x.len());
-                let d = exponentials.normalize(F::one());
-                let term = |class: usize| term_of_logit(x[class], &normalizer);
-                losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(power(gamma)));
-                match target {
-                    Target::Ignored => d.fill(F::zero()),
-                    Target::Class { label, weight } => {
-                        let slope = weight * term(label).slope(gamma, power(gamma));
-                        d.iter_mut().for_each(|d| *d *= -scale * slope);
-                        d[label] = scale * slope * term(label).rest;
-                    }
-                    Target::Spread(spread) => {
-                        let slope = |class: usize| match spread.at(class) {
-                            t if t == F::zero() => t,
-                            t => t * term(class).slope(gamma, power(gamma)),
-                        };
-                        let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
-                        let classes = d.iter_mut().enumerate();
-                        classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
-                    }
-                }
-            },
-        );
+        for_each_softmax(logits, dlogits, Gradient { targets, options, gamma, scale, losses });
     });
+}
+
+struct Gradient<'a, 't, F> {
+    targets: Targets<'t, F>,
+    options: CrossEntropyOptions<'a>,
+    gamma: F,
+    scale: F,
+    losses: ArrayViewMut1<'a, F>,
+}
+
+impl<F: Real> OfSoftmax<F> for Gradient<'_, '_, F> {
+    #[inline(always)]
+    fn factor(&mut self, _: usize, _: &Exponentials<F>) -> F {
+        F::one()
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, i: usize, x: &[F], d: &mut [F], normalizer: Normalizer<F>) {
+        let (gamma, scale) = (self.gamma, self.scale);
+        let target = self.options.target(&self.targets, i, x.len());
+        let term = |class: usize| term_of_logit(x[class], &normalizer);
+        self.losses[i] = loss_of_row(target, x.len(), |class| term(class).loss(power(gamma)));
+        match target {
+            Target::Ignored => d.fill(F::zero()),
+            Target::Class { label, weight } => {
+                let slope = weight * term(label).slope(gamma, power(gamma));
+                d.iter_mut().for_each(|d| *d *= -scale * slope);
+                d[label] = scale * slope * term(label).rest;
+            }
+            Target::Spread(spread) => {
+                let slope = |class: usize| match spread.at(class) {
+                    t if t == F::zero() => t,
+                    t => t * term(class).slope(gamma, power(gamma)),
+                };
+                let total = F::of((0..x.len()).map(|class| slope(class).as_f64()).sum());
+                let classes = d.iter_mut().enumerate();
+                classes.for_each(|(class, d)| *d = scale * (slope(class) - *d * total));
+            }
+        }
+    }
 }
 
 /// [`softmax_focal`]'s losses alone.

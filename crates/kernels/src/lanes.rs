@@ -25,6 +25,9 @@ pub(crate) trait Lanes<F: Real>:
     /// Whether there are registers for a block of samples of a few classes.
     const TILES: bool = true;
 
+    /// Whether a loop of exponentials leaves registers for something beside them.
+    const SPARE: bool = false;
+
     fn splat(x: F) -> Self;
     /// Of exactly [`Lanes::WIDTH`] numbers, as is [`Lanes::store`].
     fn load(x: &[F]) -> Self;

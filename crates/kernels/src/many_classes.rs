@@ -1,8 +1,10 @@
 use crate::exp::shifted_exp;
 use crate::lanes::Lanes;
-use crate::normalizer::{Exponentials, Normalizer};
+use crate::normalizer::{Exponentials, Total};
+use crate::rows::row;
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
 use chainrule_core::Real;
+use ndarray::ArrayView2;
 
 /// A row is cut into at most so many blocks …
 const BLOCKS: usize = 64;
@@ -31,8 +33,10 @@ pub(crate) struct Blocks {
     /// exp(max - the row's max) / Σ exp
     shares: [f64; BLOCKS],
     count: usize,
-    /// The largest logit of the block that comes next. Found before what waits for a block's sums, it fills that time.
-    next_max: Option<f64>,
+    /// The largest logits of the next two blocks, or twice that of the next: found while exponentials are computed, and before they are needed.
+    maxima: Option<[f64; 2]>,
+    /// How far before its exponentials a block's largest logit is found: two blocks, unless the first cache would lose it until then.
+    ahead: usize,
 }
 
 /// Σ exp(x - max) of the terms below the largest, and how many are largest: so that a small rest is not rounded away.
@@ -49,57 +53,78 @@ impl Blocks {
         let len = classes.div_ceil(BLOCKS).max(BLOCK_BYTES / F::BYTES).next_multiple_of(16);
         let count = classes.div_ceil(len);
         let (max, sums, shares) = ([0.0; BLOCKS], [Sums::default(); BLOCKS], [0.0; BLOCKS]);
-        Blocks { len, max, sums, shares, count, next_max: None }
+        Blocks { len, max, sums, shares, count, maxima: None, ahead: if count > 2 { 1 } else { 2 } }
     }
 
-    /// Writes the exponentials of a row, and gives its normalizer with them. `next` is the row that comes next, or empty.
+    /// Writes the exponentials of row `i`, and gives what they sum to with them. Rows come one after the other. `before` is the row before
+    /// and what it is to be multiplied by, if it has waited for that.
     #[inline(always)]
     pub(crate) fn exponentials<'r, F: Real, L: Lanes<F>>(
         &'r mut self,
-        x: &[F],
+        x: &ArrayView2<F>,
+        i: usize,
         e: &'r mut [F],
-        next: &[F],
-    ) -> (Exponentials<'r, F>, Normalizer<F>) {
-        for (block, e) in e.chunks_mut(self.len).enumerate() {
-            self.take::<F, L, true>(block, x, e, next);
+        before: Option<(&mut [F], F)>,
+    ) -> (Exponentials<'r, F>, Total<F>) {
+        match before {
+            Some((before, factor)) => self.take::<F, L, true, true>(x, i, 0, e, before, factor),
+            None => {
+                for (block, e) in e.chunks_mut(self.len).enumerate() {
+                    self.take::<F, L, true, false>(x, i, block, e, &mut [], F::zero());
+                }
+            }
         }
-        let normalizer = self.normalize();
-        (Exponentials { scaled: e, block: self.len, shares: &self.shares[..self.count] }, normalizer)
+        let total = self.total();
+        (Exponentials { scaled: e, block: self.len, shares: &self.shares[..self.count] }, total)
     }
 
-    /// The normalizer of [`Blocks::exponentials`], without the row of them.
+    /// The total of [`Blocks::exponentials`], without the row of them.
     #[inline(always)]
-    pub(crate) fn normalizer<F: Real, L: Lanes<F>>(&mut self, x: &[F], next: &[F]) -> Normalizer<F> {
+    pub(crate) fn total_of_row<F: Real, L: Lanes<F>>(&mut self, x: &ArrayView2<F>, i: usize) -> Total<F> {
         for block in 0..self.count {
-            self.take::<F, L, false>(block, x, &mut [], next);
+            self.take::<F, L, false, false>(x, i, block, &mut [], &mut [], F::zero());
         }
-        self.normalize()
+        self.total()
+    }
+
+    /// A block, numbered on from row to row; empty after the last one.
+    #[inline(always)]
+    fn block<'x, F>(&self, x: &'x ArrayView2<F>, number: usize) -> &'x [F] {
+        let (i, start) = (number / self.count, number % self.count * self.len);
+        if i < x.nrows() { &row(x, i)[start..x.ncols().min(start + self.len)] } else { &[] }
     }
 
     #[inline(always)]
-    fn take<F: Real, L: Lanes<F>, const WRITE: bool>(
+    fn take<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool>(
         &mut self,
+        x: &ArrayView2<F>,
+        i: usize,
         block: usize,
-        row: &[F],
         e: &mut [F],
-        next_row: &[F],
+        behind: &mut [F],
+        factor: F,
     ) {
-        let (x, rest) = row[block * self.len..].split_at(self.len.min(row.len() - block * self.len));
-        let max = match self.next_max {
-            Some(max) => F::of(max),
-            None => max::<F, L>(x),
+        let number = i * self.count + block;
+        let [max, after] = match self.maxima {
+            Some(maxima) => maxima,
+            None => {
+                let [first, second] = [self.block(x, number), self.block(x, number + 1)];
+                [max::<F, L>(first).as_f64(), max::<F, L>(second).as_f64()]
+            }
         };
         // With -∞ alone in a block, others may be finite: then each is 0, and not NaN.
-        let top = if max == F::neg_infinity() { F::min_value() } else { max };
-        let sums = sums::<F, L, WRITE>(x, e, top);
-        let next = if rest.is_empty() { next_row } else { rest };
-        self.next_max = Some(self::max::<F, L>(&next[..next.len().min(self.len)]).as_f64());
-        (self.max[block], self.sums[block]) = (max.as_f64(), sums);
+        let top = if max == f64::NEG_INFINITY { F::min_value() } else { F::of(max) };
+        let distance = if L::SPARE { self.ahead } else { 1 };
+        let (x, ahead) = (self.block(x, number), self.block(x, number + distance));
+        let (sums, next) = step::<F, L, WRITE, SCALE>(x, e, top, ahead, behind, factor);
+        (self.max[block], self.sums[block]) = (max, sums);
+        let next = next.as_f64();
+        self.maxima = Some([if distance == 1 { next } else { after }, next]);
     }
 
-    /// The row's normalizer; and each block's share.
+    /// The row's total; and each block's share.
     #[inline(always)]
-    fn normalize<F: Real>(&mut self) -> Normalizer<F> {
+    fn total<F: Real>(&mut self) -> Total<F> {
         let blocks = ..self.count;
         let mut max = f64::NEG_INFINITY;
         for &of_block in &self.max[blocks] {
@@ -122,7 +147,7 @@ impl Blocks {
         for share in &mut self.shares[blocks] {
             *share *= factor;
         }
-        Normalizer::new(F::of(max), F::of(total.below + (largest - 1.0)))
+        Total { max: F::of(max), excess: F::of(total.below + (largest - 1.0)) }
     }
 }
 
@@ -147,34 +172,57 @@ fn total_of<F: Real, L: Lanes<F>>(sums: [L; GROUP]) -> F {
     ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()
 }
 
-/// Sums the exponentials; and writes them, times 2⁶⁴, if `WRITE`.
+/// Sums the exponentials of block x, and writes them, times 2⁶⁴, to e if `WRITE`. The same loop finds the largest number ahead and, if `SCALE`, multiplies what is
+/// behind, which is as long as x: a processor that waits for one has work with the others.
 #[inline(always)]
-fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -> Sums {
+fn step<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool>(
+    x: &[F],
+    e: &mut [F],
+    max: F,
+    ahead: &[F],
+    behind: &mut [F],
+    factor: F,
+) -> (Sums, F) {
     let exp = ScaledExp::new(L::splat(max));
-    let (zero, one) = (L::splat(F::zero()), L::splat(F::of(TWO_TO_64)));
+    let (zero, one, factor) = (L::splat(F::zero()), L::splat(F::of(TWO_TO_64)), L::splat(factor));
     let width = GROUP * L::WIDTH;
+    // Else x stands in for what is ahead, which comes after the loop.
+    let together = L::SPARE && ahead.len() == x.len();
+    let beside = if together { ahead } else { x };
+    let mut largest = [L::splat(F::neg_infinity()); GROUP];
     let (mut sums, mut total) = (Sums::default(), 0.0);
     for start in (0..x.len()).step_by(PART) {
         let end = x.len().min(start + PART);
         let (mut below, mut all) = ([zero; GROUP], [zero; GROUP]);
         let mut at = start;
         while at + width <= end {
+            let place = at..at + width;
             let mut group = [zero; GROUP];
-            for i in 0..GROUP {
-                group[i] = L::load(&x[at + i * L::WIDTH..][..L::WIDTH]);
+            for (group, x) in group.iter_mut().zip(x[place.clone()].chunks_exact(L::WIDTH)) {
+                *group = L::load(x);
+            }
+            if L::SPARE {
+                for (largest, x) in largest.iter_mut().zip(beside[place.clone()].chunks_exact(L::WIDTH)) {
+                    *largest = largest.larger(L::load(x));
+                }
+            }
+            if SCALE {
+                for behind in behind[place.clone()].chunks_exact_mut(L::WIDTH) {
+                    (L::load(behind) * factor).store(behind);
+                }
             }
             for i in 0..GROUP {
                 // The next block or, where rows follow one another, the next row.
                 let next = x.len() + at + i * L::WIDTH;
-                L::prefetch(x.as_ptr().wrapping_add(next));
+                L::prefetch(beside.as_ptr().wrapping_add(next));
                 if WRITE {
                     L::prefetch(e.as_ptr().wrapping_add(next));
                 }
             }
             group = exp.of(group);
             if WRITE {
-                for i in 0..GROUP {
-                    group[i].store(&mut e[at + i * L::WIDTH..][..L::WIDTH]);
+                for (group, e) in group.iter().zip(e[place].chunks_exact_mut(L::WIDTH)) {
+                    group.store(e);
                 }
             }
             for i in 0..GROUP {
@@ -185,32 +233,37 @@ fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -
             }
             at += width;
         }
-        if at < end {
-            let place = |i: usize| end.min(at + i * L::WIDTH)..end.min(at + (i + 1) * L::WIDTH);
-            let mut group = [zero; GROUP];
-            for i in 0..GROUP {
-                group[i] = L::load_part(&x[place(i)], F::neg_infinity());
+        while at < end {
+            let place = at..end.min(at + L::WIDTH);
+            let [of_x] = exp.of([L::load_part(&x[place.clone()], F::neg_infinity())]);
+            if L::SPARE {
+                largest[0] = largest[0].larger(L::load_part(&beside[place.clone()], F::neg_infinity()));
             }
-            group = exp.of(group);
+            if SCALE {
+                let behind = &mut behind[place.clone()];
+                (L::load_part(behind, F::zero()) * factor).store_part(behind);
+            }
             if WRITE {
-                for i in 0..GROUP {
-                    group[i].store_part(&mut e[place(i)]);
-                }
+                of_x.store_part(&mut e[place]);
             }
-            for i in 0..GROUP {
-                all[i] = all[i] + group[i];
-                if !WRITE {
-                    below[i] = L::select(group[i].differ(one), below[i] + group[i], below[i]);
-                }
+            all[0] = all[0] + of_x;
+            if !WRITE {
+                below[0] = L::select(of_x.differ(one), below[0] + of_x, below[0]);
             }
+            at += L::WIDTH;
         }
         if !WRITE {
             sums.below += total_of(below).as_f64() / TWO_TO_64;
         }
         total += total_of(all).as_f64() / TWO_TO_64;
     }
+    let next_max = if together {
+        largest[0].larger(largest[1]).larger(largest[2].larger(largest[3])).largest()
+    } else {
+        self::max::<F, L>(ahead)
+    };
     if total >= CONFIDENT {
-        return Sums { below: total - 1.0, largest: 1.0 };
+        return (Sums { below: total - 1.0, largest: 1.0 }, next_max);
     }
     if WRITE {
         for e in e.chunks(PART / GROUP) {
@@ -224,5 +277,5 @@ fn sums<F: Real, L: Lanes<F>, const WRITE: bool>(x: &[F], e: &mut [F], max: F) -
     }
     // It is a whole number.
     sums.largest = (total - sums.below).round();
-    sums
+    (sums, next_max)
 }

@@ -27,6 +27,22 @@ pub(crate) fn row_mut<'a, F>(x: &'a mut ArrayViewMut2<F>, i: usize) -> &'a mut [
     unsafe { slice::from_raw_parts_mut(x.as_mut_ptr().offset(i as isize * stride), columns) }
 }
 
+/// The row before row `i`, empty if that is the first, and row `i`.
+///
+/// # Panics
+/// As [`row_mut`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn row_before_and_row_mut<'a, F>(
+    x: &'a mut ArrayViewMut2<F>,
+    i: usize,
+) -> (&'a mut [F], &'a mut [F]) {
+    let row = std::ptr::from_mut(row_mut(x, i));
+    let before = if i > 0 { row_mut(x, i - 1) } else { &mut [] };
+    // SAFETY: the view, mutably borrowed for as long, lends both, and no number is in two of its rows.
+    (before, unsafe { &mut *row })
+}
+
 /// Rows as one slice, if they are there and follow one another.
 #[inline(always)]
 pub(crate) fn rows<'a, F>(x: &'a ArrayView2<F>, range: Range<usize>) -> Option<&'a [F]> {

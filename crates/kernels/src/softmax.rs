@@ -1,7 +1,8 @@
 use crate::compile_once::compile_once;
-use crate::exponential_rows::for_each_exponential_row;
+use crate::exponential_rows::{OfSoftmax, for_each_softmax};
 use crate::few_classes::{self, FEW};
 use crate::lanes::{Kernel, Lanes, dispatch};
+use crate::normalizer::{Exponentials, Normalizer};
 use crate::rows::{assert_same_shape, row_mut};
 use crate::some_classes;
 use chainrule_core::Real;
@@ -21,15 +22,20 @@ pub fn softmax<F: Real>(x: ArrayView2<F>, s: ArrayViewMut2<F>) {
         if some_classes::by_blocks::<F>(x.ncols()) {
             return dispatch(ByBlocks { x, s });
         }
-        for_each_exponential_row(
-            x,
-            s,
-            #[inline(always)]
-            |_, _, exponentials, _| {
-                exponentials.normalize(F::one());
-            },
-        );
+        for_each_softmax(x, s, Itself);
     });
+}
+
+struct Itself;
+
+impl<F: Real> OfSoftmax<F> for Itself {
+    #[inline(always)]
+    fn factor(&mut self, _: usize, _: &Exponentials<F>) -> F {
+        F::one()
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, _: usize, _: &[F], _: &mut [F], _: Normalizer<F>) {}
 }
 
 /// [`softmax`] of [few enough classes](some_classes::by_blocks), by blocks of rows.

@@ -1,8 +1,9 @@
 use crate::compile_once::compile_once;
 use crate::cross_entropy::{CrossEntropyOptions, assert_fit};
-use crate::exponential_rows::{for_each_exponential_row, for_each_normalizer};
+use crate::exponential_rows::{OfSoftmax, for_each_normalizer, for_each_softmax};
 use crate::label_cross_entropy::LabelCrossEntropy;
 use crate::lanes::dispatch;
+use crate::normalizer::{Exponentials, Normalizer};
 use crate::rows::assert_same_shape;
 use crate::some_classes;
 use crate::spread_cross_entropy::{SpreadCrossEntropy, spread_cross_entropy_of_row};
@@ -138,30 +139,46 @@ pub(crate) fn gradient_by_rows<F: Real>(
     targets: Targets<F>,
     options: CrossEntropyOptions,
     scale: F,
-    mut losses: ArrayViewMut1<F>,
+    losses: ArrayViewMut1<F>,
     dlogits: ArrayViewMut2<F>,
 ) {
-    for_each_exponential_row(
-        logits,
-        dlogits,
-        #[inline(always)]
-        |i, x, exponentials, normalizer| {
-            losses[i] = match options.target(&targets, i, x.len()) {
-                Target::Spread(spread) => {
-                    let d = exponentials.normalize(F::one());
-                    spread_cross_entropy_of_row(x, spread, normalizer, scale, Some(d))
-                }
-                target => {
-                    if let Target::Class { label, weight } = target {
-                        let factor = weight * scale;
-                        let of_label = (exponentials.probability(label) - F::one()) * factor;
-                        exponentials.normalize(factor)[label] = of_label;
-                    } else {
-                        exponentials.scaled.fill(F::zero());
-                    }
-                    loss_of_row(target, x.len(), |class| normalizer.loss(x[class]))
-                }
+    for_each_softmax(logits, dlogits, Gradient { targets, options, scale, losses });
+}
+
+struct Gradient<'a, 't, F> {
+    targets: Targets<'t, F>,
+    options: CrossEntropyOptions<'a>,
+    scale: F,
+    /// Until a row has its loss, what its label's place is to hold.
+    losses: ArrayViewMut1<'a, F>,
+}
+
+impl<F: Real> OfSoftmax<F> for Gradient<'_, '_, F> {
+    #[inline(always)]
+    fn factor(&mut self, i: usize, softmax: &Exponentials<F>) -> F {
+        match self.options.target(&self.targets, i, softmax.scaled.len()) {
+            Target::Ignored => F::zero(),
+            Target::Class { label, weight } => {
+                let factor = weight * self.scale;
+                self.losses[i] = (softmax.probability(label) - F::one()) * factor;
+                factor
             }
-        },
-    );
+            Target::Spread(_) => F::one(),
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, i: usize, x: &[F], d: &mut [F], normalizer: Normalizer<F>) {
+        let target = self.options.target(&self.targets, i, x.len());
+        match target {
+            // Also where softmax is NaN.
+            Target::Ignored => d.fill(F::zero()),
+            Target::Class { label, .. } => d[label] = self.losses[i],
+            Target::Spread(_) => {}
+        }
+        self.losses[i] = match target {
+            Target::Spread(spread) => spread_cross_entropy_of_row(x, spread, normalizer, self.scale, Some(d)),
+            _ => loss_of_row(target, x.len(), |class| normalizer.loss(x[class])),
+        };
+    }
 }

@@ -6,7 +6,7 @@ use chainrule_kernels::{
     softmax_backward_jacobian, softmax_backward_stored_jacobian, softmax_cross_entropy, softmax_focal,
     softmax_jacobian,
 };
-use ndarray::{Array1, Array2, Axis, array};
+use ndarray::{Array1, Array2, ArrayView2, Axis, array, s};
 use ndarray_linalg::{Eigh, UPLO};
 use proptest::prelude::*;
 
@@ -174,6 +174,72 @@ fn a_class_that_does_not_count_costs_nothing() {
     softmax_cross_entropy(logits.view(), targets, options, 1.0, losses.view_mut(), d.view_mut());
     assert_eq!(losses[0], 0.0);
     assert_eq!(d, array![[0.0, 0.0]]);
+}
+
+fn check_neighbours<F: Real>() {
+    for classes in [10, 100, 321, 1000, 5000] {
+        let mut logits: Array2<F> = normal(40, classes, 3, 2.0).mapv(F::of);
+        (logits[[3, classes / 2]], logits[[12, 1]]) = (F::nan(), F::nan());
+        logits.row_mut(9).fill(F::neg_infinity());
+        logits[[17, 1]] = F::infinity();
+        logits.row_mut(18).mapv_inplace(|x| x * F::of(1e30));
+        // One label is ignored, one weighs nothing, one so little that the gradient is a subnormal number or 0.
+        let labels: Vec<usize> = (0..40).map(|i| i % 7).collect();
+        let mut weights = vec![1.0; classes];
+        (weights[2], weights[3]) = (0.0, F::min_positive_value().as_f64());
+        let plain = chainrule_kernels::CrossEntropyOptions {
+            class_weights: Some(&weights),
+            ignored_label: Some(5),
+            ..Default::default()
+        };
+        for options in [plain, chainrule_kernels::CrossEntropyOptions { label_smoothing: 0.1, ..plain }] {
+            let gradient = |x: ArrayView2<F>, labels: &[usize]| {
+                let (mut losses, mut d) = (Array1::zeros(x.nrows()), Array2::from_elem(x.dim(), F::nan()));
+                let (targets, scale) = (Targets::Classes(labels), F::of(0.3));
+                softmax_cross_entropy(x, targets, options, scale, losses.view_mut(), d.view_mut());
+                // NaN is NaN, whatever its bits.
+                (losses.mapv(|x| x.to_string()), d.mapv(|x| x.to_string()))
+            };
+            let (losses, d) = gradient(logits.view(), &labels);
+            for i in 0..40 {
+                let row = logits.slice(s![i..=i, ..]);
+                let (loss_alone, d_alone) = gradient(row, &labels[i..=i]);
+                let place = format!("{}, row {i} of {classes} classes", F::NAME);
+                assert_eq!((&loss_alone[0], d_alone.row(0)), (&losses[i], d.row(i)), "{place}");
+            }
+            assert!(d.row(5).iter().chain(d.row(12)).all(|d| d == "0"), "{}, {classes} classes", F::NAME);
+        }
+    }
+}
+
+/// Also those that have no softmax, or whose gradient is no product: the rows beside them do not notice.
+#[test]
+fn a_row_is_the_same_alone() {
+    check_neighbours::<f32>();
+    check_neighbours::<f64>();
+}
+
+/// Its scale is a number of the type, but not that over the sum of the exponentials as they are kept.
+#[test]
+fn a_tiny_gradient_is_as_exact() {
+    for classes in [10, 100, 321, 5000] {
+        let logits = normal(3, classes, 4, 2.0).mapv(|x| x as f32);
+        let s = softmax_of(&logits);
+        for scale in [1e-20, 1e-30, 1e-40_f32] {
+            let (mut losses, mut d) = (Array1::zeros(3), Array2::zeros(logits.dim()));
+            let targets = Targets::Classes(&[0, 0, 0]);
+            let options = Default::default();
+            softmax_cross_entropy(logits.view(), targets, options, scale, losses.view_mut(), d.view_mut());
+            for ((i, j), &d) in d.indexed_iter().filter(|((_, j), _)| *j > 0) {
+                let exact = f64::from(s[[i, j]]) * f64::from(scale);
+                let bound = 4.0 * f64::from(f32::EPSILON) * exact + f64::from(f32::from_bits(1));
+                assert!(
+                    (f64::from(d) - exact).abs() <= bound,
+                    "{classes} classes, {scale:e}: {d:e}, {exact:e}"
+                );
+            }
+        }
+    }
 }
 
 /// With and without smoothing, of few classes and of many.

@@ -87,6 +87,8 @@ impl<F: Real> Avx512<F> {
 impl<F: Real> Lanes<F> for Avx512<F> {
     type Mask = __mmask16;
 
+    const SPARE: bool = true;
+
     #[inline(always)]
     fn call(kernel: impl Kernel<F>) {
         // SAFETY: what runs at this level was dispatched to it.
