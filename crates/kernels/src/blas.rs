@@ -29,7 +29,7 @@ pub(crate) use openblas::count_product;
 #[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemm_of_row, has_small_kernels, syrk, use_one_thread};
+pub(crate) use openblas::{Operand, gemm, gemm_by_rows, has_small_kernels, syrk, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -189,43 +189,50 @@ mod openblas {
         }
     }
 
-    /// C ← α A B + β C, as [`gemm`], for a single row of A and C, and B as it lies.
+    /// C ← α A B + β C, as [`gemm`], row by row, of matrices as they lie.
     ///
     /// # Panics
     /// If a size exceeds BLAS's integers.
     ///
     /// # Safety
     /// As [`gemm`].
-    pub(crate) unsafe fn gemm_of_row<F: Real>(
+    pub(crate) unsafe fn gemm_by_rows<F: Real>(
         [m, n, k]: [usize; 3],
         alpha: F,
         a: Operand<F>,
         b: Operand<F>,
         beta: F,
         c: *mut F,
-        _ldc: usize,
+        ldc: usize,
     ) {
-        assert!(m == 1 && !a.transposed && !b.transposed);
+        assert!(!a.transposed && !b.transposed);
         use_one_thread();
-        if beta == F::zero() {
-            // SAFETY: the caller vouches for n numbers of C. Whatever they are, NaN too, is not to matter.
-            unsafe { std::slice::from_raw_parts_mut(c, n) }.fill(F::zero());
-        }
         let integer = |size| c_int::try_from(size).expect("matmul: sizes that fit BLAS's integers");
-        let ([k, n], ldb) = ([k, n].map(integer), integer(b.leading_dimension));
+        let ([rows, columns], ldb) = ([k, n].map(integer), integer(b.leading_dimension));
         let (layout, transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasTrans);
-        // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
-        unsafe {
-            match F::PRECISION {
-                Precision::Single => {
-                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
-                    let (alpha, beta) = (alpha.as_f64() as f32, beta.as_f64() as f32);
-                    cblas_sys::cblas_sgemv(layout, transpose, k, n, alpha, b, ldb, a, 1, beta, c, 1);
-                }
-                Precision::Double => {
-                    let (a, b, c) = (a.data.cast(), b.data.cast(), c.cast());
-                    let (alpha, beta) = (alpha.as_f64(), beta.as_f64());
-                    cblas_sys::cblas_dgemv(layout, transpose, k, n, alpha, b, ldb, a, 1, beta, c, 1);
+        for i in 0..m {
+            let (a, c) = (a.from(i, 0).data, c.wrapping_add(i * ldc));
+            if beta == F::zero() {
+                // SAFETY: the caller vouches for n numbers of this row. Whatever they are, NaN too, is not to matter.
+                unsafe { std::slice::from_raw_parts_mut(c, n) }.fill(F::zero());
+            }
+            // SAFETY: the caller vouches for the matrices; `Real` is sealed, so PRECISION tells what F is.
+            unsafe {
+                match F::PRECISION {
+                    Precision::Single => {
+                        let (a, b, c) = (a.cast(), b.data.cast(), c.cast());
+                        let (alpha, beta) = (alpha.as_f64() as f32, beta.as_f64() as f32);
+                        cblas_sys::cblas_sgemv(
+                            layout, transpose, rows, columns, alpha, b, ldb, a, 1, beta, c, 1,
+                        );
+                    }
+                    Precision::Double => {
+                        let (a, b, c) = (a.cast(), b.data.cast(), c.cast());
+                        let (alpha, beta) = (alpha.as_f64(), beta.as_f64());
+                        cblas_sys::cblas_dgemv(
+                            layout, transpose, rows, columns, alpha, b, ldb, a, 1, beta, c, 1,
+                        );
+                    }
                 }
             }
         }

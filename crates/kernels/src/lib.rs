@@ -68,6 +68,8 @@ mod few_classes;
 mod fill_rows;
 mod focal;
 mod focal_term;
+#[cfg(feature = "blas")]
+mod halves;
 mod jacobian_by_rows;
 mod label_cross_entropy;
 mod lane_normalizers;

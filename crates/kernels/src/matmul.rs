@@ -36,7 +36,8 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 #[cfg(feature = "blas")]
 #[track_caller]
 fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c: ArrayViewMut2<F>) {
-    use crate::blas::{count_product, gemm, gemm_of_row, has_small_kernels};
+    use crate::blas::{count_product, gemm, gemm_by_rows, has_small_kernels};
+    use crate::halves::{gemm_in_halves, rows_are_two_pieces};
     use crate::pieces::{gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn, pays_to_turn_both};
 
     let ((m, k), n) = (a.dim(), b.ncols());
@@ -54,7 +55,9 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
             let (c, ldc) = (c.as_mut_ptr(), target.leading_dimension);
             count_product();
             let product = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
-                (_, false, false) if m == 1 && n * F::BYTES > ROW_BYTES => gemm_of_row,
+                (true, false, false) if m == 1 && n * F::BYTES > ROW_BYTES => gemm_by_rows,
+                (true, false, false) if m == 1 && rows_are_two_pieces(k, n, b_operand) => gemm_in_halves,
+                (false, false, false) if m < F::BYTES => gemm_by_rows,
                 (true, false, false) if pays_to_turn_both::<F>([m, n, k], b_operand.leading_dimension) => {
                     gemm_turned
                 }
@@ -77,7 +80,8 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 }
 
 /// A single row times a matrix of longer rows than this is `gemv`'s, which reads B once from its start to its end. What is made for
-/// several rows goes down a few columns at a time: with rows of 4 KiB from another page every time, and 2.3 times as long.
+/// several rows goes down a few columns at a time: with rows of 4 KiB from another page every time, and 2.3 times as long. Without kernels for small
+/// matrices, OpenBLAS first copies B: then up to three rows of f32, or seven of f64, are `gemv`'s, whatever they are multiplied by.
 #[cfg(feature = "blas")]
 const ROW_BYTES: usize = 1024;
 

@@ -12,7 +12,7 @@ use chainrule_core::Real;
 const LARGEST: usize = 1_000_000;
 
 /// Bytes of a row of B in a piece: four registers of AVX-512, which is what those kernels work on at a time.
-const ROW_BYTES: usize = 256;
+pub(crate) const ROW_BYTES: usize = 256;
 
 /// Terms of a sum in a piece, at most: more would leave too few rows under [`LARGEST`], and too much of B for the caches.
 const DEPTH: usize = 512;

@@ -109,6 +109,28 @@ proptest! {
     }
 }
 
+/// Rows of 512 bytes go by halves, one of which is multiplied by 0 while the other counts.
+fn check_what_is_infinite<F: Real>(n: usize) {
+    let (k, bad) = (100, [(3, 1, F::infinity()), (50, n / 2, F::nan()), (99, n - 1, F::neg_infinity())]);
+    let (a, finite) = (random::<F>(1, k, 1), random::<F>(k, n, 2));
+    let mut b = finite.clone();
+    bad.into_iter().for_each(|(row, column, x)| b[[row, column]] = x);
+    let (mut c, mut expected) = (random::<F>(1, n, 3), random::<F>(1, n, 3));
+    matmul(F::one(), a.view(), b.view(), F::one(), c.view_mut());
+    matmul(F::one(), a.view(), finite.view(), F::one(), expected.view_mut());
+    for (column, (c, expected)) in c.iter().zip(&expected).enumerate() {
+        let is_bad = bad.iter().any(|&(_, of, _)| of == column);
+        let apart = (c.as_f64() - expected.as_f64()).abs();
+        assert!(if is_bad { !c.is_finite() } else { apart < 1e-4 }, "{} column {column}: {c}", F::NAME);
+    }
+}
+
+#[test]
+fn what_is_infinite_stays_in_its_column() {
+    check_what_is_infinite::<f32>(128);
+    check_what_is_infinite::<f64>(64);
+}
+
 #[test]
 fn large_products_are_right_too() {
     use Layout::*;
@@ -119,6 +141,12 @@ fn large_products_are_right_too() {
         [1, 10, 128],
         [1, 300, 100],
         [1, 1000, 784],
+        // Rows of B that are two pieces long; a few rows of A.
+        [1, 128, 784],
+        [1, 64, 200],
+        [2, 128, 300],
+        [3, 70, 90],
+        [7, 64, 100],
         [128, 1, 300],
         [33, 257, 65],
         [20, 100, 90],
