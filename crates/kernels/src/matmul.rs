@@ -57,7 +57,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
             let product = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
                 (true, false, false) if m == 1 && n * F::BYTES > ROW_BYTES => gemm_by_rows,
                 (true, false, false) if m == 1 && rows_are_two_pieces(k, n, b_operand) => gemm_in_halves,
-                (false, false, false) if m < F::BYTES => gemm_by_rows,
+                (false, false, false) if m == 1 || m < F::BYTES && k * n * F::BYTES <= CACHED => gemm_by_rows,
                 (true, false, false) if pays_to_turn_both::<F>([m, n, k], b_operand.leading_dimension) => {
                     gemm_turned
                 }
@@ -81,9 +81,13 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 
 /// A single row times a matrix of longer rows than this is `gemv`'s, which reads B once from its start to its end. What is made for
 /// several rows goes down a few columns at a time: with rows of 4 KiB from another page every time, and 2.3 times as long. Without kernels for small
-/// matrices, OpenBLAS first copies B: then up to three rows of f32, or seven of f64, are `gemv`'s, whatever they are multiplied by.
+/// matrices, OpenBLAS first copies B: then a single row always is `gemv`'s, and up to three of f32, or seven of f64, are unless B comes from memory for each.
 #[cfg(feature = "blas")]
 const ROW_BYTES: usize = 1024;
+
+/// Bytes of B that may be read again for each row.
+#[cfg(feature = "blas")]
+const CACHED: usize = 16 << 20;
 
 /// How BLAS reads a matrix: as it lies, or transposed; `None` if neither stride is 1 (or rows overlap).
 #[cfg(feature = "blas")]
