@@ -1,8 +1,8 @@
+use crate::prefetch::prefetch;
 use crate::{EncodedRows, Error};
 use chainrule_core::{Error as CoreError, Real, Rows, Scaling, Targets, check_class_names};
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, Axis};
 use std::fmt;
-use std::hint::black_box;
 
 /// What there is to say about a data set besides its rows and labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,15 +213,15 @@ impl<F: Real> Rows<F> for DataSet {
         }
         for (i, (mut to, &row)) in tile.outer_iter_mut().zip(indices).enumerate() {
             self.check_row(row)?;
+            let next = indices.get(i + ROWS_AHEAD).copied().filter(|&next| next < self.len());
             match &self.inputs {
                 Inputs::Bytes(bytes) => {
-                    if let Some(&next) = indices.get(i + ROWS_AHEAD).filter(|&&next| next < self.len()) {
-                        touch(byte_row(bytes, width, next));
-                    }
+                    next.into_iter().for_each(|next| prefetch(byte_row(bytes, width, next)));
                     let from = ArrayView1::from(byte_row(bytes, width, row));
                     to.zip_mut_with(&from, |to, &byte| *to = F::from_byte(byte));
                 }
                 Inputs::Numbers(numbers) => {
+                    next.and_then(|next| numbers.row(next).to_slice()).into_iter().for_each(prefetch);
                     to.zip_mut_with(&numbers.row(row), |to, &number| *to = F::of(number.into()));
                 }
                 Inputs::Encoded(rows) => rows.copy_row(row, to),
@@ -248,14 +248,6 @@ impl fmt::Debug for DataSet {
 
 /// So many rows ahead of the one that is converted, memory is asked for the next: rows of a shuffled batch lie anywhere.
 const ROWS_AHEAD: usize = 4;
-
-/// Reads a byte of each cache line, so that the line is there when it is needed; nobody waits for it here.
-fn touch(bytes: &[u8]) {
-    const LINE: usize = 64;
-    for &byte in bytes.iter().step_by(LINE) {
-        black_box(byte);
-    }
-}
 
 fn byte_row(bytes: &[u8], width: usize, row: usize) -> &[u8] {
     &bytes[row * width..][..width]

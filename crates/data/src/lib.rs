@@ -48,6 +48,7 @@ mod folds;
 mod idx;
 mod nnfs;
 mod number;
+mod prefetch;
 mod split;
 mod table;
 
