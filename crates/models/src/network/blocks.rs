@@ -21,7 +21,7 @@ const BLOCK_NUMBERS: usize = 8 * 1024;
 /// Rows of a block are a multiple of this, to suit the tiles of BLAS's kernels.
 const ROW_MULTIPLE: usize = 12;
 
-/// Cuts a parameter that starts at `start` in blocks of nearly equal size.
+/// Cuts a parameter that starts at `start` in blocks of nearly equal size: first in halves, as cores may take one each, then each of them.
 pub(super) fn cut(
     layer: usize,
     parameter: usize,
@@ -31,8 +31,11 @@ pub(super) fn cut(
     let (rows, columns) = spec.shape;
     let blocks = (rows * columns).div_ceil(BLOCK_NUMBERS).max(1);
     let rows_per_block = rows.div_ceil(blocks).next_multiple_of(ROW_MULTIPLE);
-    (0..rows).step_by(rows_per_block).map(move |first| {
-        let rows = first..rows.min(first + rows_per_block);
+    let middle = if blocks > 1 { (rows / 2).next_multiple_of(ROW_MULTIPLE).min(rows) } else { rows };
+    let starts = (0..middle).step_by(rows_per_block).map(move |first| (first, middle));
+    let starts = starts.chain((middle..rows).step_by(rows_per_block).map(move |first| (first, rows)));
+    starts.map(move |(first, end)| {
+        let rows = first..end.min(first + rows_per_block);
         let range = start + rows.start * columns..start + rows.end * columns;
         ParameterBlock { layer, block: Block { parameter, rows }, range, columns }
     })

@@ -23,8 +23,8 @@ impl<F: Real> Network<F> {
         self.layers[0].affine(&self.parameters[self.ranges[0].clone()])?;
         let (inputs, outputs) = (self.widths[0], self.widths[1]);
         let spared = (inputs / 2).saturating_sub(rows) * outputs;
-        let middle = self.blocks[self.weight_blocks() / 2].block.rows.start;
-        (spared >= WORTH && middle > 0).then_some(middle)
+        let middle = self.blocks[self.weight_blocks().div_ceil(2) - 1].block.rows.end;
+        (spared >= WORTH && middle < inputs).then_some(middle)
     }
 
     /// In how many blocks the first layer's weight is cut.
@@ -36,7 +36,7 @@ impl<F: Real> Network<F> {
     pub(super) fn first_cuts(&self, rows: usize) -> [Option<usize>; 2] {
         let blocks = self.weight_blocks();
         match self.first_half(rows) {
-            Some(_) => [Some(blocks / 2), Some(blocks - blocks / 2)],
+            Some(_) => [Some(blocks.div_ceil(2)), Some(blocks / 2)],
             None => [None; 2],
         }
     }

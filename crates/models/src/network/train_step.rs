@@ -5,7 +5,7 @@ use super::parameter_gradient::block_gradient;
 use super::pass::Objective;
 use super::regularization::add_block_penalty;
 use super::tape::Workspace;
-use super::{Network, Tape};
+use super::{Network, ParameterBlock, Tape};
 use crate::OptimizerState;
 use chainrule_core::{Error, Loss, Real, Rows, WeightedTargets};
 use chainrule_kernels::with_scratch;
@@ -74,7 +74,7 @@ impl<F: Real> Network<F> {
         loss: &dyn Loss<F>,
         optimizer: &mut OptimizerState<F>,
         tape: &mut Tape<F>,
-        mut seen: impl FnMut(Range<usize>, f64, ArrayView2<F>),
+        mut seen: impl FnMut(Range<usize>, f64, ArrayView2<F>) + Send,
     ) -> Result<F, Error> {
         let rows = batch.indices.len();
         if rows == 0 {
@@ -91,23 +91,28 @@ impl<F: Real> Network<F> {
             self.step_with_gradient(tape, optimizer);
             return Ok(objective.mean(loss_sum));
         }
-        let workspace = &mut tape.workspace;
-        self.run_tiles(batch, run, &objective, workspace)?;
-        let loss_sum = workspace.loss_sum(0..rows);
-        seen(0..rows, loss_sum, workspace.outputs(rows, run.layers));
+        self.run_tiles(batch, run, &objective, &mut tape.workspace)?;
+        let workspace = &tape.workspace;
         let (rule, step, [first, second, third]) = optimizer.begin_step();
         let (layers, cuts) = (&self.layers, self.first_cuts(rows));
-        let of_rows = || (&*workspace, 0..rows, run);
         let buffers = [&mut *self.parameters, first, second, third];
-        for_each_block(&self.blocks, cuts, buffers, &|block, [parameters, first, second, third]| {
+        let step_block = |block: &ParameterBlock, [parameters, first, second, third]: [&mut [F]; 4]| {
             // Nobody else needs this gradient: it never leaves the core's cache.
             with_scratch(parameters.len(), |gradient| {
                 let layer = &*layers[block.layer];
-                block_gradient(layer, block, of_rows(), gradient);
+                block_gradient(layer, block, (workspace, 0..rows, run), gradient);
                 add_block_penalty(&layer.parameters()[block.block.parameter], parameters, gradient);
                 rule.update(step, parameters, gradient, [first, second, third]);
             });
-        });
+        };
+        let ((), loss_sum) = rayon::join(
+            || for_each_block(&self.blocks, cuts, buffers, &step_block),
+            || {
+                let loss_sum = workspace.loss_sum(0..rows);
+                seen(0..rows, loss_sum, workspace.outputs(rows, run.layers));
+                loss_sum
+            },
+        );
         optimizer.end_step();
         self.constrain();
         Ok(objective.mean(loss_sum))
