@@ -38,7 +38,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c: ArrayViewMut2<F>) {
     use crate::blas::{count_product, gemm, gemm_by_rows, has_small_kernels};
     use crate::halves::{gemm_in_halves, rows_are_two_pieces};
-    use crate::pieces::{gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn, pays_to_turn_both};
+    use crate::pieces::{CACHED, gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn, pays_to_turn_both};
 
     let ((m, k), n) = (a.dim(), b.ncols());
     if m == 0 || n == 0 || k == 0 {
@@ -62,7 +62,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
                     gemm_turned
                 }
                 (true, _, false) if pays_to_cut::<F>([m, n, k]) => gemm_in_pieces,
-                (true, false, true) if pays_to_turn([m, n, k]) => gemm_turned,
+                (true, false, true) if pays_to_turn::<F>([m, n, k]) => gemm_turned,
                 _ => gemm,
             };
             // SAFETY: `operand` read pointers and leading dimensions off live views of the sizes given, and c is
@@ -84,10 +84,6 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 /// matrices, OpenBLAS first copies B: then a single row always is `gemv`'s, and up to three of f32, or seven of f64, are unless B comes from memory for each.
 #[cfg(feature = "blas")]
 const ROW_BYTES: usize = 1024;
-
-/// Bytes of B that may be read again for each row.
-#[cfg(feature = "blas")]
-const CACHED: usize = 16 << 20;
 
 /// How BLAS reads a matrix: as it lies, or transposed; `None` if neither stride is 1 (or rows overlap).
 #[cfg(feature = "blas")]

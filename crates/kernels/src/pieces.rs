@@ -23,6 +23,9 @@ const TURNED_DEPTH: usize = 128;
 /// Bytes of the part of A that all pieces of one range of columns read, at most: it must stay in a core's cache.
 const A_BYTES: usize = 1 << 19;
 
+/// Bytes of a matrix that a core may read again and again without going to memory.
+pub(crate) const CACHED: usize = 16 << 20;
+
 /// Rows of a piece are a multiple of this where there is a choice: the kernels take six or four at a time.
 const ROW_MULTIPLE: usize = 12;
 
@@ -66,10 +69,19 @@ pub(crate) unsafe fn gemm_in_pieces<F: Real>(
     }
 }
 
-/// Whether a product of these sizes is worth the turning of A and C. For each multiplication that is 1/n + 1/k of a number turned,
-/// where OpenBLAS would copy 1/m of a number of B. A long A would take a large scratch.
-pub(crate) fn pays_to_turn([m, n, k]: [usize; 3]) -> bool {
-    m >= 16 && n.min(k) > 2 * m && k <= 8 * DEPTH
+/// Whether A times a transposed B is worth the turning of A and C: where OpenBLAS would copy all of B, as it takes such a product as it lies only within bounds of its
+/// own (`sgemm_small_kernel_permit_skylakex.c`), and the sums are long enough. A long A would take a large scratch.
+pub(crate) fn pays_to_turn<F: Real>([m, n, k]: [usize; 3]) -> bool {
+    const LARGEST_RESULT: usize = 1200;
+    const SHORTEST_SUM: usize = 32;
+    let results = m.saturating_mul(n);
+    let as_it_lies = results <= LARGEST_RESULT && k >= SHORTEST_SUM && results.saturating_mul(k) <= LARGEST;
+    let bytes = m * F::BYTES;
+    // Registers of AVX-512, a part of one, or several and a part.
+    let shortest = if bytes < 64 || bytes.is_multiple_of(64) { 64 } else { 256 } / F::BYTES;
+    !as_it_lies
+        && (shortest..=8 * DEPTH).contains(&k)
+        && (bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED / 2)
 }
 
 /// [`pays_to_turn`] where B is not transposed, has long rows, and more of them than the nearest cache holds of a piece's columns: rows are read once then, some hundred
@@ -78,7 +90,6 @@ pub(crate) fn pays_to_turn([m, n, k]: [usize; 3]) -> bool {
 pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], row_of_b: usize) -> bool {
     const LONG: usize = 640;
     const MANY: usize = 160;
-    const CACHED: usize = 16 << 20;
     let bytes = m * F::BYTES;
     let reads_once = bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED;
     let fills_registers = bytes > 0 && bytes.is_multiple_of(128);

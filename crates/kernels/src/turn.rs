@@ -1,4 +1,4 @@
-use crate::lanes::{Kernel, Lanes, dispatch, transpose};
+use crate::lanes::{Kernel, Lanes, dispatch, load_some, store_some, transpose};
 use chainrule_core::Real;
 use std::slice;
 
@@ -45,14 +45,33 @@ impl<F: Real> Turn<F> {
 
     /// Number by number; so many columns at a time that what is written stays in the nearest cache.
     #[inline(always)]
-    fn plainly(&mut self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) {
-        for first in columns.clone().step_by(16) {
-            for row in rows.clone() {
-                for column in first..columns.end.min(first + 16) {
+    fn plainly(&mut self) {
+        for first in (0..self.columns).step_by(16) {
+            for row in 0..self.rows {
+                for column in first..self.columns.min(first + 16) {
                     let (x, beta) = (self.read(row, column, 1)[0], self.beta);
                     let target = &mut self.write(column, row, 1)[0];
                     *target = if beta == F::zero() { x } else { x + beta * *target };
                 }
+            }
+        }
+    }
+
+    /// A block of at most [`Lanes::WIDTH`] rows and columns, in registers: no loop may end where `rows` or `columns` say.
+    #[inline(always)]
+    fn block<L: Lanes<F>>(&mut self, [row, column]: [usize; 2], [rows, columns]: [usize; 2]) {
+        let (beta, adds) = (L::splat(self.beta), self.beta != F::zero());
+        let mut block = [L::splat(F::zero()); 16];
+        for (i, lanes) in block.iter_mut().take(L::WIDTH).enumerate() {
+            if i < rows {
+                *lanes = load_some(self.read(row + i, column, columns));
+            }
+        }
+        for (i, lanes) in transpose(block).into_iter().take(L::WIDTH).enumerate() {
+            if i < columns {
+                let target = self.write(column + i, row, rows);
+                let lanes = if adds { lanes + beta * load_some(target) } else { lanes };
+                store_some(lanes, target);
             }
         }
     }
@@ -61,28 +80,22 @@ impl<F: Real> Turn<F> {
 impl<F: Real> Kernel<F> for Turn<F> {
     #[inline(always)]
     fn run<L: Lanes<F>>(mut self) {
-        let (rows, columns) = (self.rows, self.columns);
         if !L::TILES {
-            return self.plainly(0..rows, 0..columns);
+            return self.plainly();
         }
+        let [rows, columns] = [self.rows, self.columns];
         let (whole_rows, whole_columns) = (rows - rows % L::WIDTH, columns - columns % L::WIDTH);
-        let beta = L::splat(self.beta);
         for row in (0..whole_rows).step_by(L::WIDTH) {
             for column in (0..whole_columns).step_by(L::WIDTH) {
-                let mut block = [L::splat(F::zero()); 16];
-                for (i, lanes) in block.iter_mut().take(L::WIDTH).enumerate() {
-                    *lanes = L::load(self.read(row + i, column, L::WIDTH));
-                }
-                for (i, lanes) in transpose(block).into_iter().take(L::WIDTH).enumerate() {
-                    let adds = self.beta != F::zero();
-                    let target = self.write(column + i, row, L::WIDTH);
-                    let lanes = if adds { lanes + beta * L::load(target) } else { lanes };
-                    lanes.store(target);
-                }
+                self.block::<L>([row, column], [L::WIDTH; 2]);
             }
         }
-        self.plainly(0..whole_rows, whole_columns..columns);
-        self.plainly(whole_rows..rows, 0..columns);
+        for row in (0..rows).step_by(L::WIDTH) {
+            let first = if row < whole_rows { whole_columns } else { 0 };
+            for column in (first..columns).step_by(L::WIDTH) {
+                self.block::<L>([row, column], [L::WIDTH.min(rows - row), L::WIDTH.min(columns - column)]);
+            }
+        }
     }
 }
 
