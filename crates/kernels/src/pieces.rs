@@ -84,16 +84,16 @@ pub(crate) fn pays_to_turn<F: Real>([m, n, k]: [usize; 3]) -> bool {
         && (bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED / 2)
 }
 
-/// [`pays_to_turn`] where B is not transposed, has long rows, and more of them than the nearest cache holds of a piece's columns: rows are read once then, some hundred
-/// numbers at a time, and not a few numbers of each, from another page with every few rows, again for every few rows of A. What is turned must fill registers of AVX-512 in
-/// pairs; where it fills several times as many as a piece has, B is read as often, and must not come from memory.
+/// [`pays_to_turn`] where B is not transposed, has long rows, and more of them than the nearest cache holds of a piece's columns, which are fewer where rows share the same few
+/// sets of it: rows are read once then, some hundred numbers at a time, and not a few numbers of each, from another page with every few rows, again for every few rows of A.
+/// What is turned must fill registers of AVX-512, two at least; where it fills several times as many as a piece has, B is read as often, and must not come from memory.
 pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], row_of_b: usize) -> bool {
     const LONG: usize = 640;
-    const MANY: usize = 160;
-    let bytes = m * F::BYTES;
+    let (bytes, bytes_of_b) = (m * F::BYTES, row_of_b * F::BYTES);
+    let many = if bytes_of_b.is_multiple_of(512) { 64 } else { 161 };
     let reads_once = bytes <= ROW_BYTES || n.saturating_mul(k * F::BYTES) <= CACHED;
-    let fills_registers = bytes > 0 && bytes.is_multiple_of(128);
-    fills_registers && reads_once && n >= 2 * m && k > MANY && k <= 8 * DEPTH && row_of_b * F::BYTES >= LONG
+    let fills_registers = bytes >= 128 && bytes.is_multiple_of(64);
+    fills_registers && reads_once && n >= 2 * m && (many..=8 * DEPTH).contains(&k) && bytes_of_b >= LONG
 }
 
 /// C ← α A B + β C where A is not transposed in memory: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
