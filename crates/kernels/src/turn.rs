@@ -124,9 +124,19 @@ mod tests {
 
     #[test]
     fn every_number_is_where_it_belongs() {
-        for (rows, columns) in
-            [(1, 1), (8, 16), (16, 16), (64, 100), (17, 33), (32, 7), (0, 5), (5, 0), (40, 24)]
-        {
+        for (rows, columns) in [
+            (1, 1),
+            (8, 16),
+            (16, 16),
+            (64, 100),
+            (17, 33),
+            (32, 7),
+            (0, 5),
+            (5, 0),
+            (40, 24),
+            (3, 5),
+            (20, 50),
+        ] {
             for beta in [0.0, 1.0, 0.5] {
                 turned::<f32>(rows, columns, beta);
                 turned::<f64>(rows, columns, beta);

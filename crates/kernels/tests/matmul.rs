@@ -156,10 +156,22 @@ fn large_products_are_right_too() {
         [300, 40, 520],
         [64, 600, 170],
         [96, 1030, 300],
+        // Of a transposed B: a part of a register, whole ones, and some and a part; and those that OpenBLAS takes as they lie.
+        [1, 1030, 990],
+        [5, 300, 33],
+        [8, 160, 17],
+        [12, 128, 90],
+        [24, 64, 70],
+        [50, 90, 129],
+        [60, 256, 64],
+        [16, 70, 40],
     ] {
-        for layouts in
-            [[RowMajor; 3], [Transposed, RowMajor, ColumnsOfWider], [ColumnsOfWider, Transposed, Transposed]]
-        {
+        for layouts in [
+            [RowMajor; 3],
+            [Transposed, RowMajor, ColumnsOfWider],
+            [ColumnsOfWider, Transposed, Transposed],
+            [ColumnsOfWider, Transposed, ColumnsOfWider],
+        ] {
             compare::<f32>(sizes, layouts, 1.0, 1.0, 5);
             compare::<f64>(sizes, layouts, 1.0, 0.0, 6);
         }
