@@ -105,6 +105,7 @@ impl<F: Real> Network<F> {
                 rule.update(step, parameters, gradient, [first, second, third]);
             });
         };
+        // What was seen is counted meanwhile: alone, every other thread would wait for it.
         let ((), loss_sum) = rayon::join(
             || for_each_block(&self.blocks, cuts, buffers, &step_block),
             || {
