@@ -29,7 +29,7 @@ pub(crate) use openblas::count_product;
 #[cfg(feature = "blas")]
 pub use openblas::info;
 #[cfg(feature = "blas")]
-pub(crate) use openblas::{Operand, gemm, gemm_by_rows, has_small_kernels, syrk, use_one_thread};
+pub(crate) use openblas::{Operand, Product, gemm, gemm_by_rows, has_small_kernels, syrk, use_one_thread};
 
 #[cfg(feature = "blas")]
 mod openblas {
@@ -114,20 +114,28 @@ mod openblas {
 
     /// C ← α A B + β C, with A (m × k), B (k × n) and C (m × n) row-major, its rows `ldc` apart.
     ///
+    /// Who computes it is unsafe to call: each pointer must be valid for the whole of its matrix, c for writes and without overlap with a or b.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Product<F> {
+        /// m, n and k.
+        pub(crate) sizes: [usize; 3],
+        pub(crate) alpha: F,
+        pub(crate) a: Operand<F>,
+        pub(crate) b: Operand<F>,
+        pub(crate) beta: F,
+        pub(crate) c: *mut F,
+        pub(crate) ldc: usize,
+    }
+
+    /// The product, in one call of BLAS.
+    ///
     /// # Panics
     /// If a size exceeds BLAS's integers.
     ///
     /// # Safety
-    /// Each pointer must be valid for the whole of its matrix, c for writes and without overlap with a or b.
-    pub(crate) unsafe fn gemm<F: Real>(
-        sizes: [usize; 3],
-        alpha: F,
-        a: Operand<F>,
-        b: Operand<F>,
-        beta: F,
-        c: *mut F,
-        ldc: usize,
-    ) {
+    /// The pointers must be as [`Product`] says.
+    pub(crate) unsafe fn gemm<F: Real>(product: Product<F>) {
+        let Product { sizes, alpha, a, b, beta, c, ldc } = product;
         use_one_thread();
         let (ta, tb) = (a.transpose(), b.transpose());
         let integer = |size| c_int::try_from(size).expect("matmul: sizes that fit BLAS's integers");
@@ -189,22 +197,15 @@ mod openblas {
         }
     }
 
-    /// C ← α A B + β C, as [`gemm`], row by row, of matrices as they lie.
+    /// The product row by row, of matrices as they lie.
     ///
     /// # Panics
     /// If a size exceeds BLAS's integers.
     ///
     /// # Safety
     /// As [`gemm`].
-    pub(crate) unsafe fn gemm_by_rows<F: Real>(
-        [m, n, k]: [usize; 3],
-        alpha: F,
-        a: Operand<F>,
-        b: Operand<F>,
-        beta: F,
-        c: *mut F,
-        ldc: usize,
-    ) {
+    pub(crate) unsafe fn gemm_by_rows<F: Real>(product: Product<F>) {
+        let Product { sizes: [m, n, k], alpha, a, b, beta, c, ldc } = product;
         assert!(!a.transposed && !b.transposed);
         use_one_thread();
         let integer = |size| c_int::try_from(size).expect("matmul: sizes that fit BLAS's integers");

@@ -36,7 +36,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
 #[cfg(feature = "blas")]
 #[track_caller]
 fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c: ArrayViewMut2<F>) {
-    use crate::blas::{count_product, gemm, gemm_by_rows, has_small_kernels};
+    use crate::blas::{Product, count_product, gemm, gemm_by_rows, has_small_kernels};
     use crate::halves::{gemm_in_halves, rows_are_two_pieces};
     use crate::pieces::{CACHED, gemm_in_pieces, gemm_turned, pays_to_cut, pays_to_turn, pays_to_turn_both};
 
@@ -54,7 +54,7 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
         Some(target) if !target.transposed => {
             let (c, ldc) = (c.as_mut_ptr(), target.leading_dimension);
             count_product();
-            let product = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
+            let multiply = match (has_small_kernels(), a_operand.transposed, b_operand.transposed) {
                 (true, false, false) if m == 1 && n * F::BYTES > ROW_BYTES => gemm_by_rows,
                 (true, false, false) if m == 1 && rows_are_two_pieces(k, n, b_operand) => gemm_in_halves,
                 (false, false, false) if m == 1 || m < F::BYTES && k * n * F::BYTES <= CACHED => gemm_by_rows,
@@ -67,7 +67,9 @@ fn product<F: Real>(alpha: F, a: ArrayView2<F>, b: ArrayView2<F>, beta: F, mut c
             };
             // SAFETY: `operand` read pointers and leading dimensions off live views of the sizes given, and c is
             // borrowed mutably, so it overlaps neither.
-            unsafe { product([m, n, k], alpha, a_operand, b_operand, beta, c, ldc) };
+            unsafe {
+                multiply(Product { sizes: [m, n, k], alpha, a: a_operand, b: b_operand, beta, c, ldc })
+            };
         }
         // Cᵀ ← α Bᵀ Aᵀ + β Cᵀ
         Some(_) => product(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes()),

@@ -3,7 +3,7 @@
 //! They read the matrices where they lie. Above [`LARGEST`], and for A times a transposed B, OpenBLAS copies both into an
 //! order of its own first, for every call: at the sizes of a tile that is a tenth to a half of the time.
 
-use crate::blas::{Operand, gemm};
+use crate::blas::{Operand, Product, gemm};
 use crate::scratch::with_scratch;
 use crate::turn::turn;
 use chainrule_core::Real;
@@ -42,35 +42,29 @@ pub(crate) fn pays_to_cut<F: Real>([m, _, k]: [usize; 3]) -> bool {
     m.saturating_mul(k.min(DEPTH) * F::BYTES) <= A_BYTES
 }
 
-/// C ← α A B + β C, as [`gemm`].
+/// The product in pieces, as [`gemm`].
 ///
 /// # Safety
 /// As [`gemm`].
-pub(crate) unsafe fn gemm_in_pieces<F: Real>(
-    sizes: [usize; 3],
-    alpha: F,
-    a: Operand<F>,
-    b: Operand<F>,
-    beta: F,
-    c: *mut F,
-    ldc: usize,
-) {
-    let [m, n, k] = sizes;
-    let [rows, columns, depth] = piece::<F>(sizes, DEPTH);
+pub(crate) unsafe fn gemm_in_pieces<F: Real>(product: Product<F>) {
+    let Product { sizes: [m, n, k], a, b, beta, c, ldc, .. } = product;
+    let [rows, columns, depth] = piece::<F>(product.sizes, DEPTH);
     for l in (0..k).step_by(depth) {
         for j in (0..n).step_by(columns) {
             for i in (0..m).step_by(rows) {
                 let sizes = [rows.min(m - i), columns.min(n - j), depth.min(k - l)];
                 let beta = if l == 0 { beta } else { F::one() };
+                let (a, b) = (a.from(i, l), b.from(l, j));
                 // SAFETY: each piece lies within the matrices that the caller vouches for.
-                unsafe { gemm(sizes, alpha, a.from(i, l), b.from(l, j), beta, c.add(i * ldc + j), ldc) };
+                unsafe { gemm(Product { sizes, a, b, beta, c: c.add(i * ldc + j), ..product }) };
             }
         }
     }
 }
 
 /// Whether A times a transposed B is worth the turning of A and C: where OpenBLAS would copy all of B, as it takes such a product as it lies only within bounds of its
-/// own (`sgemm_small_kernel_permit_skylakex.c`), and the sums are long enough. A long A would take a large scratch.
+/// own (`sgemm_small_kernel_permit_skylakex.c`), and the sums are long enough. A long A would take a large scratch; and B is read again for every piece's width of A, while OpenBLAS
+/// would copy it once: it must lie in a cache, with room for more.
 pub(crate) fn pays_to_turn<F: Real>([m, n, k]: [usize; 3]) -> bool {
     const LARGEST_RESULT: usize = 1200;
     const SHORTEST_SUM: usize = 32;
@@ -96,19 +90,12 @@ pub(crate) fn pays_to_turn_both<F: Real>([m, n, k]: [usize; 3], row_of_b: usize)
     fills_registers && reads_once && n >= 2 * m && (many..=8 * DEPTH).contains(&k) && bytes_of_b >= LONG
 }
 
-/// C ← α A B + β C where A is not transposed in memory: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
+/// The product where A is not transposed in memory: as Cᵀ = Bᵀ Aᵀ, with copies of A and C turned over.
 ///
 /// # Safety
 /// As [`gemm`].
-pub(crate) unsafe fn gemm_turned<F: Real>(
-    [m, n, k]: [usize; 3],
-    alpha: F,
-    a: Operand<F>,
-    b: Operand<F>,
-    beta: F,
-    c: *mut F,
-    ldc: usize,
-) {
+pub(crate) unsafe fn gemm_turned<F: Real>(product: Product<F>) {
+    let Product { sizes: [m, n, k], alpha, a, b, beta, c, ldc } = product;
     let b_turned = Operand { transposed: !b.transposed, ..b };
     let width = m.min(ROW_BYTES / F::BYTES);
     let [rows, _, depth] = piece::<F>([n, width, k], TURNED_DEPTH);
@@ -129,9 +116,9 @@ pub(crate) unsafe fn gemm_turned<F: Real>(
                 for l in (0..k).step_by(depth) {
                     let (sizes, b, a) =
                         ([rows, width, depth.min(k - l)], b_turned.from(j, l), a_turned.from(l, 0));
-                    let (beta, c_turned) = (if l == 0 { F::zero() } else { F::one() }, c_turned.as_mut_ptr());
+                    let (beta, c) = (if l == 0 { F::zero() } else { F::one() }, c_turned.as_mut_ptr());
                     // SAFETY: B is as the caller says; the others lie in the scratch, which has their sizes.
-                    unsafe { gemm(sizes, alpha, b, a, beta, c_turned, width) };
+                    unsafe { gemm(Product { sizes, alpha, a: b, b: a, beta, c, ldc: width }) };
                 }
                 // SAFETY: these numbers are C's, which the caller vouches for, and nothing else refers to them.
                 unsafe { turn((c_turned.as_ptr(), width), [rows, width], (c.add(i * ldc + j), ldc), beta) };

@@ -83,7 +83,7 @@ impl<F: Real> Kernel<F> for Turn<F> {
         if !L::TILES {
             return self.plainly();
         }
-        let [rows, columns] = [self.rows, self.columns];
+        let (rows, columns) = (self.rows, self.columns);
         let (whole_rows, whole_columns) = (rows - rows % L::WIDTH, columns - columns % L::WIDTH);
         for row in (0..whole_rows).step_by(L::WIDTH) {
             for column in (0..whole_columns).step_by(L::WIDTH) {

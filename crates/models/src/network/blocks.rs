@@ -95,6 +95,17 @@ mod tests {
         }
     }
 
+    /// Where a first layer's halves meet is where half of its blocks do (`first_layer.rs`).
+    #[test]
+    fn half_of_the_blocks_are_half_of_the_rows() {
+        for shape in [(784, 128), (784, 64), (784, 37), (784, 1024), (1001, 100), (60, 5000), (31, 2000)] {
+            let spec = ParameterSpec::new("weight", shape, Role::Weight);
+            let blocks: Vec<_> = cut(0, 0, &spec, 0).collect();
+            let middle = blocks[blocks.len().div_ceil(2) - 1].block.rows.end;
+            assert!((shape.0 / 2..shape.0 / 2 + ROW_MULTIPLE).contains(&middle), "{shape:?}: {middle}");
+        }
+    }
+
     #[test]
     fn every_block_gets_its_own_part_of_each_buffer() {
         let spec = ParameterSpec::new("weight", (1000, 100), Role::Weight);
