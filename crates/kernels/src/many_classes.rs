@@ -2,7 +2,7 @@ use crate::exp::shifted_exp;
 use crate::lanes::Lanes;
 use crate::normalizer::{Exponentials, Total};
 use crate::rows::row;
-use crate::scaled_exp::{ScaledExp, TWO_TO_64};
+use crate::scaled_exp::{ScaledExp, TWO_TO_64, is_near};
 use chainrule_core::Real;
 use ndarray::ArrayView2;
 
@@ -116,7 +116,14 @@ impl Blocks {
         let top = if max == f64::NEG_INFINITY { F::min_value() } else { F::of(max) };
         let distance = if L::SPARE { self.ahead } else { 1 };
         let (x, ahead) = (self.block(x, number), self.block(x, number + distance));
-        let (sums, next) = step::<F, L, WRITE, SCALE>(x, e, top, ahead, behind, factor);
+        let (sums, next) = if is_near(top) {
+            step::<F, L, WRITE, SCALE, true>(x, e, top, ahead, behind, factor)
+        } else {
+            for behind in behind {
+                *behind *= factor;
+            }
+            step::<F, L, WRITE, false, false>(x, e, top, ahead, &mut [], factor)
+        };
         (self.max[block], self.sums[block]) = (max, sums);
         let next = next.as_f64();
         self.maxima = Some([if distance == 1 { next } else { after }, next]);
@@ -175,7 +182,7 @@ fn total_of<F: Real, L: Lanes<F>>(sums: [L; GROUP]) -> F {
 /// Sums the exponentials of block x, and writes them, times 2⁶⁴, to e if `WRITE`. The same loop finds the largest number ahead and, if `SCALE`, multiplies what is
 /// behind, which is as long as x: a processor that waits for one has work with the others.
 #[inline(always)]
-fn step<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool>(
+fn step<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool, const NEAR: bool>(
     x: &[F],
     e: &mut [F],
     max: F,
@@ -219,7 +226,7 @@ fn step<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool>(
                     L::prefetch(e.as_ptr().wrapping_add(next));
                 }
             }
-            group = exp.of(group);
+            group = if NEAR { exp.of_shifted(group) } else { exp.of(group) };
             if WRITE {
                 for (group, e) in group.iter().zip(e[place].chunks_exact_mut(L::WIDTH)) {
                     group.store(e);

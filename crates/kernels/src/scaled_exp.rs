@@ -73,6 +73,12 @@ fn constants<F: Real>() -> &'static Constants {
     }
 }
 
+/// Whether logits are taken as they are where max is the largest; else they are shifted by it.
+#[inline(always)]
+pub(crate) fn is_near<F: Real>(max: F) -> bool {
+    max.abs().as_f64() < constants::<F>().exact
+}
+
 impl<L> ScaledExp<L> {
     #[inline(always)]
     pub(crate) fn new<F: Real>(max: L) -> Self
@@ -80,7 +86,7 @@ impl<L> ScaledExp<L> {
         L: Lanes<F>,
     {
         let constants = constants::<F>();
-        // Infinity and NaN are shifted as well, to NaN.
+        // What `is_near` says, by lanes. Infinity and NaN are shifted as well, to NaN.
         let zero = splat(0.0);
         let low = L::select(splat::<F, L>(-constants.exact).less(max), zero, max);
         let shift = L::select(max.less(splat(constants.exact)), low, max);
@@ -91,19 +97,28 @@ impl<L> ScaledExp<L> {
         ScaledExp { shift, max, multiple, rest }
     }
 
-    /// Of several at once, step by step: each waits for its last step, and the processor looks not far enough ahead to find what else
-    /// it could do.
+    /// Of several at once.
     #[inline(always)]
     pub(crate) fn of<F: Real, const N: usize>(&self, mut x: [L; N]) -> [L; N]
+    where
+        L: Lanes<F>,
+    {
+        for x in &mut x {
+            *x = *x - self.shift;
+        }
+        self.of_shifted(x)
+    }
+
+    /// The same where max [is near](is_near), so that there is nothing to shift. Step by step: each waits for its last step, and the
+    /// processor looks not far enough ahead to find what else it could do.
+    #[inline(always)]
+    pub(crate) fn of_shifted<F: Real, const N: usize>(&self, mut x: [L; N]) -> [L; N]
     where
         L: Lanes<F>,
     {
         let constants = constants::<F>();
         let rounder = splat(constants.rounder);
         let (mut n, mut r) = (x, x);
-        for x in &mut x {
-            *x = *x - self.shift;
-        }
         for i in 0..N {
             n[i] = (x[i] - self.max).mul_add(splat(std::f64::consts::LOG2_E), rounder);
         }
