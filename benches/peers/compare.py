@@ -6,7 +6,8 @@
 
 Makes a virtual environment with the Python peers (requirements.txt) and builds the Rust programs under target/peers. Every
 run is a whole process that warms up, times its own loop and prints a line of JSON; a round runs ours, then each peer, and the
-rounds follow each other. The figure of a program is the median of its rounds. All get the same CPUs and as many threads.
+rounds follow each other. The figure of a program is the median of its rounds. All get the same CPUs and as many threads, and
+choose their kernels by themselves: environment variables that would choose for them are left out, with a line that names them.
 A peer that takes over twice as long as the fastest one is not run again: it cannot decide the ratio.
 
 Writes comparison.md, comparison.svg and comparison.json.
@@ -34,6 +35,9 @@ DATA_DIR = Path("/usr/share/datasets/fashion-mnist")
 DATA_FILES = [
     f"{part}-{what}.gz" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
 ]
+# How the names of environment variables begin that choose kernels or threads for a program.
+CHOICES = ("CHAINRULE_SIMD", "OPENBLAS_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_", "XLA_")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 OURS, COMPILED = "chainrule", "PyTorch, compiled"
 # A program (a file of this directory, or a package in rust/), and its variant.
 PEERS = {
@@ -139,6 +143,10 @@ def call(command, what, environment=None):
     return done.stdout
 
 
+def default_environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith(CHOICES) and "RUSTFLAGS" not in name}
+
+
 def check_machine(data_dir):
     if not hasattr(os, "sched_setaffinity"):
         fail("the comparison needs Linux: it gives every program the same CPUs and reads /proc")
@@ -150,6 +158,9 @@ def check_machine(data_dir):
         )
     if not shutil.which("cargo"):
         fail("cargo is missing: install a Rust toolchain")
+    chosen = [f"{name}={value}" for name, value in os.environ.items() if name not in default_environment()]
+    if chosen:
+        progress(f"Left out of the environment: {', '.join(sorted(chosen))}")
 
 
 def python_with_peers():
@@ -166,12 +177,11 @@ def python_with_peers():
 
 def build_rust(packages=("chainrule", "burn", "candle")):
     """One package at a time, so that none is built with features that another asks for."""
-    plain = {name: value for name, value in os.environ.items() if "RUSTFLAGS" not in name}
     for package in packages:
         progress(f"Building {package}")
         command = ["cargo", "build", "--release", "--locked", "--manifest-path", RUST / "Cargo.toml"]
         command += ["--target-dir", TARGET / "rust", "--package", f"compare-{package}"]
-        call(command, f"the build of {package}", plain)
+        call(command, f"the build of {package}", default_environment())
 
 
 def run(work, peer, python, args):
@@ -184,8 +194,7 @@ def run(work, peer, python, args):
     command += [*work.arguments, "--threads", work.threads, "--data-dir", args.data_dir]
     command += ["--variant", variant] if variant else []
     command += ["--epochs", 1, "--seconds", 0.1] if args.quick else []
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-    environment = os.environ | {name: str(work.threads) for name in threads}
+    environment = default_environment() | {name: str(work.threads) for name in THREADS}
     # The children inherit the CPUs.
     cpus = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cpus)[-work.threads :])

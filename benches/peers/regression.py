@@ -115,7 +115,7 @@ def run(program, directory, solver, tolerance, python):
         "scikit-learn, f32 rows": [python, Path(__file__).resolve(), "--fit", "f32"],
     }[program]
     command = [*command, directory, solver, tolerance]
-    return json.loads(compare.call(command, f"{program} {solver}", os.environ.copy()).splitlines()[-1])
+    return json.loads(compare.call(command, f"{program} {solver}", compare.default_environment()).splitlines()[-1])
 
 
 def table(name, results):
