@@ -30,7 +30,7 @@ WORKS = {
     "digits": ((64, 32), 32, 60, 10),
     "wine": ((32,), 16, 100, 20),
     "breast-cancer": ((32,), 32, 50, 20),
-    "fashion-mnist": ((128, 128), 128, 10, 3),
+    "fashion-mnist": ((128, 128), 128, 10, 10),
 }
 LARGEST_DIFFERENCE = 0.005
 
