@@ -119,6 +119,7 @@ impl Blocks {
         let (sums, next) = if is_near(top) {
             step::<F, L, WRITE, SCALE, true>(x, e, top, ahead, behind, factor)
         } else {
+            // Rare, and not worth one more copy of the loop.
             for behind in behind {
                 *behind *= factor;
             }
@@ -180,7 +181,7 @@ fn total_of<F: Real, L: Lanes<F>>(sums: [L; GROUP]) -> F {
 }
 
 /// Sums the exponentials of block x, and writes them, times 2⁶⁴, to e if `WRITE`. The same loop finds the largest number ahead and, if `SCALE`, multiplies what is
-/// behind, which is as long as x: a processor that waits for one has work with the others.
+/// behind, which is as long as x: a processor that waits for one has work with the others. `NEAR` if max [is](is_near).
 #[inline(always)]
 fn step<F: Real, L: Lanes<F>, const WRITE: bool, const SCALE: bool, const NEAR: bool>(
     x: &[F],
