@@ -36,7 +36,7 @@ DATA_FILES = [
     f"{part}-{what}.gz" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
 ]
 # How the names of environment variables begin that choose kernels or threads for a program.
-CHOICES = ("CHAINRULE_SIMD", "OPENBLAS_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_", "XLA_")
+CHOICES = ("CHAINRULE_SIMD", "OPENBLAS_", "OMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_", "XLA_", "RAYON_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 OURS, COMPILED = "chainrule", "PyTorch, compiled"
 # A program (a file of this directory, or a package in rust/), and its variant.
@@ -144,6 +144,7 @@ def call(command, what, environment=None):
 
 
 def default_environment():
+    """This process's, without what would choose kernels, threads or the compiler's flags for a program."""
     return {name: value for name, value in os.environ.items() if not name.startswith(CHOICES) and "RUSTFLAGS" not in name}
 
 
