@@ -100,6 +100,21 @@ pub(crate) fn transpose<F: Real, L: Lanes<F>>(mut rows: [L; 16]) -> [L; 16] {
     rows
 }
 
+/// Sums, or finds the largest of, the numbers of each register, and puts the results side by side: half of one with half of another, which takes
+/// fewer riffles than turning them all round.
+#[inline(always)]
+pub(crate) fn side_by_side<F: Real, L: Lanes<F>, const LARGEST: bool>(mut rows: [L; 16]) -> L {
+    let mut count = L::WIDTH;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            let (low, high) = rows[i].zip(rows[i + count]);
+            rows[i] = if LARGEST { low.larger(high) } else { low + high };
+        }
+    }
+    rows[0]
+}
+
 /// The number in all lanes.
 #[inline(always)]
 pub(crate) fn splat<F: Real, L: Lanes<F>>(x: f64) -> L {

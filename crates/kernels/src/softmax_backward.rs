@@ -1,7 +1,6 @@
 use crate::compile_once::compile_once;
-use crate::lanes::{Kernel, Lanes, dispatch, places, splat};
+use crate::lanes::{Kernel, Lanes, dispatch, places, side_by_side, splat};
 use crate::rows::{assert_same_shape, row, row_mut};
-use crate::some_classes::side_by_side;
 use crate::tile::{ByTiles, by_tiles, read_tile, write_tile};
 use chainrule_core::Real;
 use ndarray::{ArrayView2, ArrayViewMut2};

@@ -1,5 +1,5 @@
 use crate::lane_normalizers::LaneNormalizers;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, side_by_side};
 use crate::rows::row;
 use crate::scaled_exp::{ScaledExp, TWO_TO_64};
 use chainrule_core::{Precision, Real};
@@ -108,21 +108,6 @@ fn sum_below<F: Real, L: Lanes<F>>(e: &[L]) -> L {
         sum = L::select(e.differ(one), sum + e, sum);
     }
     sum
-}
-
-/// Sums, or finds the largest of, the numbers of each register, and puts the results side by side: half of one with half of another, which takes
-/// fewer riffles than turning them all round.
-#[inline(always)]
-pub(crate) fn side_by_side<F: Real, L: Lanes<F>, const LARGEST: bool>(mut rows: [L; 16]) -> L {
-    let mut count = L::WIDTH;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            let (low, high) = rows[i].zip(rows[i + count]);
-            rows[i] = if LARGEST { low.larger(high) } else { low + high };
-        }
-    }
-    rows[0]
 }
 
 /// y ← e · share · factor, of the registers of a row.

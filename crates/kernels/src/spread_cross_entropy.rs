@@ -1,11 +1,13 @@
 use crate::cross_entropy::CrossEntropyOptions;
 use crate::few_classes::{self, FEW};
 use crate::lane_normalizers::LaneNormalizers;
-use crate::lanes::{Kernel, Lanes, dispatch, gathered, load_some, splat, store_from, store_some};
+use crate::lanes::{
+    Kernel, Lanes, dispatch, gathered, load_some, side_by_side, splat, store_from, store_some,
+};
 use crate::normalizer::Normalizer;
 use crate::rows::{row, row_mut};
 use crate::softmax_cross_entropy::{gradient_by_rows, losses_by_rows};
-use crate::some_classes::{self, side_by_side};
+use crate::some_classes;
 use crate::target::{Spread, Target};
 use chainrule_core::{Real, Targets};
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, s};

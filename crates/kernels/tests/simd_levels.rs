@@ -12,9 +12,9 @@ use chainrule_kernels::{
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
 
 /// Around the widths of registers, of the transposed form, of a sum in f32, and of a row's block.
-const CLASSES: [usize; 40] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 100, 255, 256,
-    257, 300, 320, 321, 511, 512, 600, 1000, 2048, 2049, 4100, 20_000,
+const CLASSES: [usize; 43] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 100, 200,
+    201, 255, 256, 257, 300, 320, 321, 511, 512, 600, 1000, 2048, 2049, 4100, 20_000,
 ];
 
 /// What is computed of one batch.
