@@ -62,8 +62,9 @@ impl<F: Real> Kernel<F> for ByRows<'_, F> {
 fn all_columns<F: Real, L: Lanes<F>>(s: &[F], dy: &[F], dx: &mut [F]) {
     let mut first = 0;
     while first < s.len() {
+        // The portable level has no registers for more than one.
         let registers = if L::TILES { (s.len() - first).div_ceil(L::WIDTH).min(4) } else { 1 };
-        // A sum waits for the one before, so few registers take several sums each; unless a row is so short that the next is near.
+        // A term waits for the one before, so where there are few registers each takes several sums; not so in short rows, of which several run at once.
         match registers {
             1 if first == 0 || !L::TILES => columns::<F, L, 1, 1>(s, dy, dx, first),
             1 => columns::<F, L, 1, 4>(s, dy, dx, first),

@@ -54,6 +54,7 @@
 
 mod activations;
 mod add_gram;
+mod argmax;
 mod batched_matmul;
 mod binary_focal;
 pub mod blas;
@@ -108,6 +109,7 @@ pub use activations::{
     sigmoid_backward, silu, silu_backward, tanh, tanh_backward,
 };
 pub use add_gram::add_gram;
+pub use argmax::argmax;
 pub use batched_matmul::{batched_matmul, batched_matmul_shared};
 pub use binary_focal::{binary_focal, binary_focal_backward};
 pub use cholesky::Cholesky;
@@ -127,7 +129,7 @@ pub use log_softmax::{
 pub use matmul::matmul;
 #[cfg(feature = "blas")]
 pub use orthogonal::orthonormal_columns;
-pub use reductions::{argmax, column_sums};
+pub use reductions::column_sums;
 pub use regularization::{add_penalty_gradient, clip_column_norms, penalty};
 pub use scratch::with_scratch;
 pub use simd::{SimdLevel, limit_simd, simd_level, vectorize};

@@ -2,7 +2,7 @@ use crate::compile_once::compile_once;
 use crate::rows::row;
 use crate::vectorize;
 use chainrule_core::Real;
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
 /// sums\[j\] ← Σᵢ x\[i, j\], row after row. Shapes: x (rows, width), sums (width).
 ///
@@ -24,27 +24,6 @@ pub fn column_sums<F: Real>(x: ArrayView2<F>, sums: &mut [F]) {
             },
         );
     });
-}
-
-/// Index of the largest value; of the first, if several are largest. NaN is never largest.
-///
-/// # Panics
-/// If there are no values.
-///
-/// ```
-/// # use chainrule_kernels::argmax;
-/// assert_eq!(argmax(ndarray::aview1(&[0.1, 0.7, 0.7])), 1);
-/// ```
-#[track_caller]
-pub fn argmax<F: Real>(values: ArrayView1<F>) -> usize {
-    assert!(!values.is_empty(), "argmax: there are no values");
-    let mut best = 0;
-    for (i, &value) in values.iter().enumerate() {
-        if value > values[best] || values[best].is_nan() {
-            best = i;
-        }
-    }
-    best
 }
 
 /// Partial results of a reduction: as many as fill the widest registers, so that it is the same sum at every level of
@@ -121,16 +100,6 @@ mod tests {
             let x: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
             prop_assert_eq!(sum(&x), x.iter().sum::<f64>());
             prop_assert_eq!(sum_of(&x, &x, |x, y| x * y), x.iter().map(|x| x * x).sum::<f64>());
-            if let Some(&first) = values.first() {
-                let largest = values.iter().copied().max().unwrap_or(first);
-                prop_assert_eq!(Some(argmax(ndarray::aview1(&x))), values.iter().position(|&v| v == largest));
-            }
         }
-    }
-
-    #[test]
-    fn argmax_passes_over_nan() {
-        assert_eq!(argmax(ndarray::aview1(&[f32::NAN, 1.0, 2.0, f32::NAN])), 2);
-        assert_eq!(argmax(ndarray::aview1(&[f32::NEG_INFINITY, f32::NAN])), 0);
     }
 }
