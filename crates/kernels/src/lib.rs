@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`matmul()`], [`batched_matmul()`], [`batched_matmul_shared`] | products through OpenBLAS |
 //! | [`add_gram`], [`Cholesky`] | AᵀA, and systems of linear equations |
-//! | [`fill_rows`], [`column_sums`], [`argmax`] | rows and columns |
+//! | [`fill_rows`], [`column_sums`], [`argmax`], [`sum_of_squares`] | rows and columns |
 //! | [`relu`], [`leaky_relu`], [`elu`], [`gelu`], [`silu`], [`sigmoid`], [`tanh`] | element-wise activations and their derivatives |
 //! | [`softmax`], [`softmax_jacobian`] and three ways back | softmax |
 //! | [`log_sum_exp`], [`log_softmax`] | its logarithm |
@@ -129,7 +129,7 @@ pub use log_softmax::{
 pub use matmul::matmul;
 #[cfg(feature = "blas")]
 pub use orthogonal::orthonormal_columns;
-pub use reductions::column_sums;
+pub use reductions::{column_sums, sum_of_squares};
 pub use regularization::{add_penalty_gradient, clip_column_norms, penalty};
 pub use scratch::with_scratch;
 pub use simd::{SimdLevel, limit_simd, simd_level, vectorize};

@@ -26,6 +26,40 @@ pub fn column_sums<F: Real>(x: ArrayView2<F>, sums: &mut [F]) {
     });
 }
 
+/// Σ xᵢ² in f64, in which the squares of f32 are exact; in 16 sums that are then added pairwise.
+///
+/// ```
+/// assert_eq!(chainrule_kernels::sum_of_squares(&[3.0_f32, -4.0]), 25.0);
+/// ```
+pub fn sum_of_squares<F: Real>(x: &[F]) -> f64 {
+    fn add<F: Real>(x: &[F], sum: &mut f64) {
+        compile_once!(|x: &[F], sum: &mut f64| {
+            *sum = vectorize(
+                #[inline(always)]
+                || {
+                    let (whole, rest) = x.as_chunks::<LANES>();
+                    let (mut lanes, mut last) = ([0.0; LANES], [0.0; LANES]);
+                    for x in whole {
+                        for lane in 0..LANES {
+                            lanes[lane] += x[lane].as_f64() * x[lane].as_f64();
+                        }
+                    }
+                    for (last, x) in last.iter_mut().zip(rest) {
+                        *last = x.as_f64() * x.as_f64();
+                    }
+                    for lane in 0..LANES {
+                        lanes[lane] += last[lane];
+                    }
+                    add_pairwise(lanes)
+                },
+            );
+        });
+    }
+    let mut sum = 0.0;
+    add(x, &mut sum);
+    sum
+}
+
 /// Partial results of a reduction: as many as fill the widest registers, so that it is the same sum at every level of
 /// SIMD, and a more exact one than term after term.
 pub(crate) const LANES: usize = 16;
@@ -99,7 +133,10 @@ mod tests {
         fn reductions_see_every_value(values in prop::collection::vec(-1000_i32..1000, 0..700)) {
             let x: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
             prop_assert_eq!(sum(&x), x.iter().sum::<f64>());
-            prop_assert_eq!(sum_of(&x, &x, |x, y| x * y), x.iter().map(|x| x * x).sum::<f64>());
+            let squares = x.iter().map(|x| x * x).sum::<f64>();
+            prop_assert_eq!(sum_of(&x, &x, |x, y| x * y), squares);
+            prop_assert_eq!(sum_of_squares(&x), squares);
+            prop_assert_eq!(sum_of_squares(&x.iter().map(|&x| x as f32).collect::<Vec<_>>()), squares);
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::settings::positive;
 use chainrule_core::{Error, Real};
+use chainrule_kernels::sum_of_squares;
 
 /// A bound on a gradient, applied before the step.
 ///
@@ -59,11 +60,12 @@ impl Clipping {
 
 /// √Σ g², also where the squares leave the range of f64.
 fn norm<F: Real>(gradient: &[F]) -> f64 {
-    let length = |unit: f64| unit * gradient.iter().map(|g| (g.as_f64() / unit).powi(2)).sum::<f64>().sqrt();
-    match length(1.0) {
+    match sum_of_squares(gradient).sqrt() {
         norm if norm.is_normal() => norm,
         norm => match gradient.iter().fold(0.0_f64, |largest, g| largest.max(g.as_f64().abs())) {
-            largest if largest > 0.0 && largest.is_finite() => length(largest),
+            largest if largest > 0.0 && largest.is_finite() => {
+                largest * gradient.iter().map(|g| (g.as_f64() / largest).powi(2)).sum::<f64>().sqrt()
+            }
             _ => norm,
         },
     }
